@@ -1,0 +1,96 @@
+# The text and live suites (plan, reload, refuse, edits, ide, cli, debug,
+# package, programs). test/README.md says what each one asks.
+#
+# The reload suite runs in several modes: the parameters opt, pie, link, cxx
+# and entry decide how %{build} builds the program under test. The tests do not
+# know which mode they run in. scripts/check runs a bounded set of modes.
+
+import os
+import shlex
+
+import lit.formats
+
+config.name = "hotjit"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".test"]
+config.excludes = ["Inputs", "unit", "tools", "bench", "stress", "fuzz"]
+config.test_source_root = os.path.dirname(__file__)
+
+modes = {
+    "opt": ("O0", "O2"),
+    "pie": ("yes", "no"),
+    "link": ("static", "shared"),
+    "cxx": ("clang", "gcc"),
+    "entry": ("patchable", "plain"),
+}
+mode = {}
+for name, values in modes.items():
+    mode[name] = lit_config.params.get(name, values[0])
+    if mode[name] not in values:
+        lit_config.fatal("%s=%s: one of %s" % (name, mode[name],
+                                               ", ".join(values)))
+    config.available_features.add("%s=%s" % (name, mode[name]))
+
+# Each mode has its own folder of built programs, so that modes can run beside
+# each other.
+config.test_exec_root = os.path.join(
+    config.hotjit_build, "test",
+    "-".join(mode[name] for name in ("cxx", "opt", "entry", "pie", "link")))
+
+
+def python_tool(path, *arguments):
+    words = [config.python, os.path.join(config.hotjit_source, path)]
+    return " ".join(shlex.quote(word) for word in words + list(arguments))
+
+
+def built_tool(name):
+    return shlex.quote(os.path.join(config.hotjit_build, "bin", name))
+
+
+compilers = {
+    "clang": (config.clang, config.clangxx),
+    "gcc": ("gcc", "g++"),
+}[mode["cxx"]]
+config.substitutions += [
+    ("%{build}", python_tool(
+        "test/tools/build-program", "--cc=" + compilers[0],
+        "--cxx=" + compilers[1],
+        "--include=" + os.path.join(config.hotjit_source, "test", "Inputs"),
+        *("--%s=%s" % (name, mode[name])
+          for name in ("opt", "pie", "link", "entry")))),
+    ("%{drive}", python_tool(
+        "test/tools/hotjit-drive/hotjit-drive",
+        "--bin=" + os.path.join(config.hotjit_build, "bin"),
+        "--deadline=" + lit_config.params.get("deadline", "200"))),
+    ("%{hotjit}", built_tool("hotjit")),
+    ("%{plan}", built_tool("hotjit-plan")),
+    ("%{image}", built_tool("hotjit-image")),
+    ("%{bytes}", built_tool("hotjit-bytes")),
+    ("%{python}", shlex.quote(config.python)),
+    ("%{source}", config.hotjit_source),
+    ("%{lua}", os.path.join(config.hotjit_build, "programs", "lua")),
+    ("%{bindir}", os.path.join(config.hotjit_build, "bin")),
+    ("%{libdir}", os.path.join(config.hotjit_build, "lib")),
+    ("%{cc}", compilers[0]),
+    ("%{cxx}", compilers[1]),
+    ("%{clang}", config.clang),
+    ("%{clangxx}", config.clangxx),
+]
+
+# FileCheck, not, split-file, count of the LLVM that hotjit is built with.
+config.environment["PATH"] = os.pathsep.join(
+    [config.llvm_tools, os.environ.get("PATH", "")])
+config.environment["LC_ALL"] = "C"
+for name in list(config.environment):
+    if name.startswith("HOTJIT"):
+        del config.environment[name]
+config.environment["NO_COLOR"] = "1"
+
+# The slow suite downloads and builds programs: only when asked for.
+if "programs" in lit_config.params:
+    config.available_features.add("programs")
+
+# The only clock of the tests: what hangs is ended here.
+supported, _ = lit.util.killProcessAndChildrenIsSupported()
+if supported:
+    lit_config.maxIndividualTestTime = 300
