@@ -1,0 +1,31 @@
+// Functions and variables of a unit are asked for by symbol, thousands of times
+// in a comparison of two units: they are sorted by it.
+
+#include "Compile/CompiledUnit.h"
+#include "llvm/Demangle/Demangle.h"
+#include <algorithm>
+
+using namespace hotjit;
+
+template <typename T>
+static const T *findSorted(const std::vector<T> &All, llvm::StringRef Symbol) {
+  auto It = std::lower_bound(
+      All.begin(), All.end(), Symbol,
+      [](const T &X, llvm::StringRef S) { return X.Symbol < S; });
+  return It != All.end() && It->Symbol == Symbol ? &*It : nullptr;
+}
+
+std::string CompiledFunction::displayName() const {
+  return llvm::StringRef(Symbol).starts_with("_Z") ? llvm::demangle(Symbol)
+                                                   : Name;
+}
+
+const CompiledFunction *
+CompiledUnit::findFunction(llvm::StringRef Symbol) const {
+  return findSorted(Functions, Symbol);
+}
+
+const CompiledVariable *
+CompiledUnit::findVariable(llvm::StringRef Symbol) const {
+  return findSorted(Variables, Symbol);
+}
