@@ -1,0 +1,381 @@
+// The model of the program: modules, and in them units, functions, variables.
+//
+// Addresses here are those of the running program: file address plus the load
+// bias of the module. Each module is read as late as possible: the heads of its
+// units at once, its symbol table when somebody asks for a name or an address,
+// a unit's debug info when somebody asks for the unit. So the C library costs
+// an open file and no more.
+//
+// What is on disk is not trusted to be what runs. /proc/self/exe is the file
+// that was executed even if its path leads to another by now; a shared object
+// is compared with the headers and notes in memory.
+
+#include "Image/Image.h"
+
+#include "Image/ElfFile.h"
+#include "Image/LoadedObjects.h"
+#include "Image/SymbolTable.h"
+#include "Image/UnitReader.h"
+#include "Image/Units.h"
+#include "Support/Error.h"
+#include "Support/FmtSupport.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include <algorithm>
+
+namespace hotjit {
+
+using llvm::ArrayRef;
+using llvm::Error;
+using llvm::Expected;
+using llvm::StringRef;
+
+namespace {
+
+/// One module's file and what has been read of it.
+struct ModuleFile {
+  std::unique_ptr<ElfFile> File; ///< null: not readable, or not what runs
+  std::unique_ptr<DwarfUnits> Dwarf;
+  std::unique_ptr<SymbolTable> Symbols; ///< null until asked for
+  bool SymbolsFailed = false;
+};
+
+} // namespace
+
+struct Image::State {
+  PathPool Paths;
+  std::vector<ImageModule> Modules;
+  std::vector<ModuleFile> Files; ///< by the same index
+  std::vector<ImageUnit> Units;
+  std::vector<llvm::DWARFUnit *> DwarfOf; ///< by the index of the unit
+  llvm::StringMap<std::vector<size_t>> UnitsByPath;
+  std::vector<std::unique_ptr<UnitDetails>> Details; ///< by unit; null: unread
+  /// Data that the executable exports: name -> address.
+  std::optional<llvm::StringMap<uint64_t>> ExecutableData;
+
+  void addModule(ImageModule Module, std::unique_ptr<ElfFile> File,
+                 SourcePaths &Resolver);
+  size_t indexOf(const ImageModule &Module) const;
+  Expected<const SymbolTable *> readSymbols(size_t Module);
+  const SymbolTable *symbols(size_t Module);
+  std::optional<uint64_t> copyInExecutable(size_t Module,
+                                           const ElfSymbol &Symbol);
+  const ModuleFile *fileAt(ProgramAddr A, uint64_t &FileAddress) const;
+  Error readDetails(size_t Unit);
+};
+
+void Image::State::addModule(ImageModule Module, std::unique_ptr<ElfFile> File,
+                             SourcePaths &Resolver) {
+  size_t Index = Modules.size();
+  ModuleFile Entry;
+  if (File) {
+    Module.PIE = Module.Executable && File->isPositionIndependent();
+    Module.Text = {ProgramAddr(File->textBegin() + Module.LoadBias),
+                   ProgramAddr(File->textEnd() + Module.LoadBias)};
+    Entry.Dwarf = DwarfUnits::read(*File, Resolver);
+    Module.DebugProblem = Entry.Dwarf->problem();
+    Module.HasDebugInfo = !Entry.Dwarf->units().empty();
+    for (DwarfUnits::Unit &U : Entry.Dwarf->units()) {
+      U.Head.Module = Index;
+      UnitsByPath[U.Head.Path].push_back(Units.size());
+      Units.push_back(std::move(U.Head));
+      DwarfOf.push_back(U.Dwarf);
+    }
+    Entry.File = std::move(File);
+  }
+  Details.resize(Units.size());
+  Modules.push_back(std::move(Module));
+  Files.push_back(std::move(Entry));
+}
+
+size_t Image::State::indexOf(const ImageModule &Module) const {
+  return static_cast<size_t>(&Module - Modules.data());
+}
+
+Expected<const SymbolTable *> Image::State::readSymbols(size_t Module) {
+  ModuleFile &M = Files[Module];
+  if (!M.Symbols && M.File) {
+    Expected<std::unique_ptr<SymbolTable>> Read =
+        SymbolTable::read(*M.File, Modules[Module].LoadBias);
+    if (!Read)
+      return Read.takeError();
+    M.Symbols = std::move(*Read);
+  }
+  return M.Symbols.get();
+}
+
+/// For lookups, which have no way to fail: a table that cannot be read has no
+/// names. Where that would be taken for a fact, details() reports it.
+const SymbolTable *Image::State::symbols(size_t Module) {
+  if (Files[Module].SymbolsFailed)
+    return nullptr;
+  Expected<const SymbolTable *> Table = readSymbols(Module);
+  if (Table)
+    return *Table;
+  llvm::consumeError(Table.takeError());
+  Files[Module].SymbolsFailed = true;
+  return nullptr;
+}
+
+/// A variable that a shared object defines and that the executable refers to
+/// without PIC lives in the executable: the linker reserves room for it there
+/// and exports that, and the dynamic linker copies the initial value.
+std::optional<uint64_t>
+Image::State::copyInExecutable(size_t Module, const ElfSymbol &Symbol) {
+  bool CanBeMoved = !Modules[Module].Executable && Symbol.Interposable &&
+                    Symbol.Kind == SymbolKind::Data &&
+                    !Files[Module].File->bindsToItself();
+  auto Executable =
+      llvm::find_if(Modules, [](const ImageModule &M) { return M.Executable; });
+  if (!CanBeMoved || Executable == Modules.end())
+    return std::nullopt;
+  if (!ExecutableData) {
+    ExecutableData.emplace();
+    const ElfFile *File = Files[indexOf(*Executable)].File.get();
+    Expected<std::vector<ElfSymbol>> Exported =
+        File ? File->dynamicSymbols() : std::vector<ElfSymbol>();
+    if (!Exported) {
+      llvm::consumeError(Exported.takeError());
+      return std::nullopt;
+    }
+    for (const ElfSymbol &S : *Exported)
+      if (S.Kind == SymbolKind::Data && S.Interposable)
+        ExecutableData->try_emplace(S.Name, S.Address + Executable->LoadBias);
+  }
+  auto Found = ExecutableData->find(Symbol.Name);
+  if (Found == ExecutableData->end())
+    return std::nullopt;
+  return Found->second;
+}
+
+const ModuleFile *Image::State::fileAt(ProgramAddr A,
+                                       uint64_t &FileAddress) const {
+  for (size_t I = 0; I != Modules.size(); ++I) {
+    FileAddress = A.value() - Modules[I].LoadBias;
+    const ModuleFile &M = Files[I];
+    if (M.File && (M.File->sectionAt(FileAddress) ||
+                   !M.File->bytes(FileAddress, 1).empty()))
+      return &M;
+  }
+  return nullptr;
+}
+
+Error Image::State::readDetails(size_t Unit) {
+  if (Units[Unit].LTO)
+    return makeError("{}: its code was made by link time optimization",
+                     Units[Unit].Path);
+  size_t Module = Units[Unit].Module;
+  ModuleFile &M = Files[Module];
+  Expected<const SymbolTable *> Symbols = readSymbols(Module);
+  if (!Symbols)
+    return Symbols.takeError();
+  UnitReader Reader(*DwarfOf[Unit], *M.Dwarf, *M.File, **Symbols,
+                    Modules[Module].LoadBias);
+  Expected<UnitDetails> Read = Reader.read();
+  // The entries are read once; in a large unit they take tens of megabytes.
+  DwarfOf[Unit]->clear();
+  if (!Read)
+    return makeError("{}: {}", Units[Unit].Path,
+                     llvm::toString(Read.takeError()));
+  for (ImageVariable &V : Read->Variables) {
+    if (V.Storage != StorageKind::Address || V.Symbol.empty())
+      continue;
+    const ElfSymbol *Symbol = (*Symbols)->findExternal(V.Symbol);
+    if (!Symbol ||
+        Symbol->Address + Modules[Module].LoadBias != V.Address.value())
+      continue;
+    if (std::optional<uint64_t> Copy = copyInExecutable(Module, *Symbol))
+      V.Address = ProgramAddr(*Copy);
+  }
+  Details[Unit] = std::make_unique<UnitDetails>(std::move(*Read));
+  return Error::success();
+}
+
+Image::Image() = default;
+Image::~Image() = default;
+
+/// Whether File is the one that Object was loaded from.
+static bool isSameBuild(const ElfFile &File, const LoadedObject &Object) {
+  if (File.programHeaderBytes() != ArrayRef(Object.ProgramHeaders))
+    return false;
+  return llvm::all_of(Object.Notes, [&](const LoadedObject::Note &N) {
+    return File.bytes(N.Address, N.Bytes.size()) == ArrayRef(N.Bytes);
+  });
+}
+
+static Expected<std::unique_ptr<ElfFile>> openFile(StringRef Path) {
+  // Mapped, not read: debug info may be gigabytes, of which little is used.
+  llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> Contents =
+      llvm::MemoryBuffer::getFile(Path, /*IsText=*/false,
+                                  /*RequiresNullTerminator=*/false);
+  if (!Contents)
+    return makeError("{}: cannot read: {}", Path,
+                     Contents.getError().message());
+  return ElfFile::create(std::move(*Contents));
+}
+
+static int64_t modifiedAt(const FileSystem &FS, StringRef Path) {
+  Expected<FileStatus> Status = FS.status(Path);
+  if (!Status) {
+    llvm::consumeError(Status.takeError()); // Gone: as old as can be.
+    return 0;
+  }
+  return std::chrono::duration_cast<std::chrono::seconds>(Status->Modified)
+      .count();
+}
+
+/// Path with symbolic links resolved, or as it is.
+static std::string realPathOr(const FileSystem &FS, StringRef Path) {
+  Expected<std::string> Real = FS.realPath(Path);
+  if (Real)
+    return *Real;
+  llvm::consumeError(Real.takeError());
+  return Path.str();
+}
+
+Expected<std::unique_ptr<Image>>
+Image::ofThisProcess(const FileSystem &FS, ArrayRef<std::string> Skip) {
+  std::unique_ptr<Image> I(new Image);
+  I->S = std::make_unique<State>();
+  SourcePaths Paths(FS, I->S->Paths);
+  for (LoadedObject &Object : loadedObjects()) {
+    std::string File = Object.Executable ? "/proc/self/exe" : Object.Path;
+    std::string Path = realPathOr(FS, Object.Path);
+    if (Object.Vdso || File.empty() || llvm::is_contained(Skip, Path))
+      continue;
+    ImageModule Module;
+    Module.Path = std::move(Path);
+    Module.LoadBias = Object.LoadBias;
+    Module.Executable = Object.Executable;
+    Module.TlsModuleId = Object.TlsModuleId;
+    Module.TlsBlockOffset = Object.TlsBlockOffset;
+    Module.FileModified = modifiedAt(FS, File);
+    Expected<std::unique_ptr<ElfFile>> Opened = openFile(File);
+    if (!Opened && Object.Executable)
+      return Opened.takeError();
+    if (!Opened)
+      Module.DebugProblem = llvm::toString(Opened.takeError());
+    else if (!isSameBuild(**Opened, Object)) {
+      Module.DebugProblem = "the file was replaced after it was loaded";
+      Opened->reset();
+    }
+    I->S->addModule(std::move(Module), Opened ? std::move(*Opened) : nullptr,
+                    Paths);
+  }
+  return I;
+}
+
+Expected<std::unique_ptr<Image>> Image::ofFile(const FileSystem &FS,
+                                               StringRef Path) {
+  Expected<std::string> Bytes = FS.read(Path);
+  if (!Bytes)
+    return Bytes.takeError();
+  Expected<std::unique_ptr<ElfFile>> File =
+      ElfFile::create(llvm::MemoryBuffer::getMemBufferCopy(*Bytes, Path));
+  if (!File)
+    return File.takeError();
+  std::unique_ptr<Image> I(new Image);
+  I->S = std::make_unique<State>();
+  SourcePaths Paths(FS, I->S->Paths);
+  ImageModule Module;
+  Module.Path = realPathOr(FS, Path);
+  Module.Executable = (*File)->isExecutable();
+  Module.FileModified = modifiedAt(FS, Path);
+  Module.TlsModuleId = (*File)->tlsSize() != 0;
+  I->S->addModule(std::move(Module), std::move(*File), Paths);
+  return I;
+}
+
+Expected<std::unique_ptr<Image>> Image::ofObject(StringRef Bytes,
+                                                 StringRef Name) {
+  Expected<std::unique_ptr<ElfFile>> File =
+      ElfFile::create(llvm::MemoryBuffer::getMemBufferCopy(Bytes, Name));
+  if (!File)
+    return File.takeError();
+  RealFileSystem FS; // For the real paths of sources.
+  std::unique_ptr<Image> I(new Image);
+  I->S = std::make_unique<State>();
+  SourcePaths Paths(FS, I->S->Paths);
+  ImageModule Module;
+  Module.Path = Name.str();
+  Module.TlsModuleId = (*File)->tlsSize() != 0;
+  I->S->addModule(std::move(Module), std::move(*File), Paths);
+  return I;
+}
+
+ArrayRef<ImageModule> Image::modules() const { return S->Modules; }
+ArrayRef<ImageUnit> Image::units() const { return S->Units; }
+
+std::vector<const ImageUnit *> Image::findUnits(StringRef Path) const {
+  std::vector<const ImageUnit *> Found;
+  auto Entry = S->UnitsByPath.find(Path);
+  if (Entry != S->UnitsByPath.end())
+    for (size_t I : Entry->second)
+      Found.push_back(&S->Units[I]);
+  return Found;
+}
+
+Expected<const UnitDetails *> Image::details(const ImageUnit &Unit) const {
+  size_t Index = static_cast<size_t>(&Unit - S->Units.data());
+  if (Index >= S->Units.size())
+    return makeError("{}: not a unit of this image", Unit.Path);
+  if (!S->Details[Index])
+    if (Error E = S->readDetails(Index))
+      return std::move(E);
+  return S->Details[Index].get();
+}
+
+std::optional<ProgramAddr> Image::findSymbol(const ImageModule &Module,
+                                             StringRef Symbol) const {
+  size_t Index = S->indexOf(Module);
+  const SymbolTable *Table = S->symbols(Index);
+  const ElfSymbol *Found = Table ? Table->findExternal(Symbol) : nullptr;
+  if (!Found || Found->Kind == SymbolKind::Resolver ||
+      Found->Kind == SymbolKind::ThreadLocal)
+    return std::nullopt;
+  if (std::optional<uint64_t> Copy = S->copyInExecutable(Index, *Found))
+    return ProgramAddr(*Copy);
+  return ProgramAddr(Found->Address + Module.LoadBias);
+}
+
+std::vector<const ImageFunction *>
+Image::findFunctions(const ImageModule &Module, StringRef Symbol) const {
+  const SymbolTable *Table = S->symbols(S->indexOf(Module));
+  return Table ? Table->findFunctions(Symbol)
+               : std::vector<const ImageFunction *>();
+}
+
+std::vector<ImageSymbol> Image::findData(const ImageModule &Module,
+                                         StringRef Symbol) const {
+  const SymbolTable *Table = S->symbols(S->indexOf(Module));
+  return Table ? Table->findData(Symbol) : std::vector<ImageSymbol>();
+}
+
+const ImageFunction *Image::functionAt(ProgramAddr A) const {
+  for (size_t I = 0; I != S->Modules.size(); ++I) {
+    if (!S->Modules[I].Text.contains(A))
+      continue;
+    const SymbolTable *Table = S->symbols(I);
+    return Table ? Table->functionAt(A.value() - S->Modules[I].LoadBias)
+                 : nullptr;
+  }
+  return nullptr;
+}
+
+size_t Image::functionCount() const {
+  size_t Count = 0;
+  for (size_t I = 0; I != S->Modules.size(); ++I)
+    if (S->Modules[I].HasDebugInfo)
+      if (const SymbolTable *Table = S->symbols(I))
+        Count += Table->functionCount();
+  return Count;
+}
+
+ArrayRef<uint8_t> Image::fileBytes(ProgramAddr A, uint64_t Size) const {
+  uint64_t FileAddress = 0;
+  const ModuleFile *M = S->fileAt(A, FileAddress);
+  return M ? M->File->bytes(FileAddress, Size) : ArrayRef<uint8_t>();
+}
+
+} // namespace hotjit

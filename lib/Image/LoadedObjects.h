@@ -1,0 +1,34 @@
+#ifndef HOTJIT_IMAGE_LOADEDOBJECTS_H
+#define HOTJIT_IMAGE_LOADEDOBJECTS_H
+
+#include "Support/ProgramAddr.h"
+#include "llvm/ADT/ArrayRef.h"
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace hotjit {
+
+/// What the dynamic linker says of an object that it loaded.
+struct LoadedObject {
+  std::string Path; ///< as the dynamic linker found it; may lead elsewhere now
+  uint64_t LoadBias = 0;
+  bool Executable = false;
+  bool Vdso = false;
+  size_t TlsModuleId = 0;
+  std::optional<int64_t> TlsBlockOffset;
+  /// Copies from memory that tell one build of a file from another.
+  std::vector<uint8_t> ProgramHeaders;
+  struct Note {
+    uint64_t Address = 0; ///< without load bias
+    std::vector<uint8_t> Bytes;
+  };
+  std::vector<Note> Notes;
+};
+
+/// All objects of this process, the executable first.
+std::vector<LoadedObject> loadedObjects();
+
+} // namespace hotjit
+
+#endif
