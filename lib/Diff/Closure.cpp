@@ -1,0 +1,211 @@
+// An optimizer uses the body of a function in every other function of its unit:
+// it inlines it, merges two calls of it, keeps memory in registers across a
+// call, drops a landing pad. Often no symbol and no debug entry tells, and what
+// GCC decided no comparison by Clang can show. So what is swapped is closed
+// upward: with a function go all functions of the unit from which it can be
+// reached.
+//
+// GCC also folds functions of equal code into one and sends the callers of the
+// other to it. Under the other's name it leaves a jump, a copy, or nothing. The
+// other one, and who calls it, must go along as soon as the one changes.
+//
+// Without optimization a function is a black box, with three exceptions: a
+// caller that holds an inlined copy (always_inline), and a caller of something
+// that has no entry to redirect.
+
+#include "Diff/Judge.h"
+#include "fmt/format.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/Endian.h"
+#include <deque>
+
+using namespace hotjit;
+using llvm::StringRef;
+
+bool hotjit::isOptimized(const UnitCase &Unit) {
+  return Unit.Built.unit().OptLevel > 0 || Unit.New.Settings.OptLevel > 0;
+}
+
+bool hotjit::hasSameUnitCaller(const UnitCase &Unit, StringRef Symbol) {
+  auto Names = [&](const CompiledFunction &F) {
+    return llvm::binary_search(F.Functions, Symbol.str());
+  };
+  return llvm::any_of(Unit.Old.Functions, Names) ||
+         llvm::any_of(Unit.New.Functions, Names);
+}
+
+namespace {
+
+using Names = llvm::SmallVector<StringRef, 4>;
+
+/// Finds functions of the new text by the names of debug info, which has one
+/// name for all variants of a constructor, and of some functions of GCC only
+/// the unqualified name: then whatever it may mean is meant.
+class DebugNames {
+public:
+  explicit DebugNames(const CompiledUnit &Text) {
+    for (const CompiledFunction &F : Text.Functions) {
+      Shared[sharedName(F.Symbol)].push_back(F.Symbol);
+      Unqualified[unqualified(F.Name)].push_back(F.Symbol);
+    }
+  }
+
+  const Names &meantBy(StringRef Name) {
+    auto [Entry, IsNew] = Known.try_emplace(Name);
+    if (!IsNew)
+      return Entry->second;
+    if (auto It = Shared.find(sharedName(Name)); It != Shared.end())
+      Entry->second = It->second;
+    else if (It = Unqualified.find(Name); It != Unqualified.end())
+      Entry->second = It->second;
+    return Entry->second;
+  }
+
+private:
+  llvm::StringMap<Names> Shared, Unqualified, Known;
+};
+
+/// Who names, and who holds a copy of, each function of a unit. A large unit
+/// has thousands of functions that name tens of thousands: nothing here is
+/// copied or demangled twice.
+struct Users {
+  llvm::StringMap<Names> Naming;
+  llvm::StringMap<Names> Holding;
+  DebugNames Functions;
+  /// Functions of the old text of which the program has nothing.
+  std::vector<const CompiledFunction *> Vanished;
+};
+
+} // namespace
+
+static Users usersIn(const UnitCase &Unit) {
+  Users U{{}, {}, DebugNames(Unit.New), {}};
+  for (const CompiledUnit *Text : {&Unit.Old, &Unit.New})
+    for (const CompiledFunction &F : Text->Functions)
+      for (const std::string &Callee : F.Functions)
+        U.Naming[Callee].push_back(F.Symbol);
+  for (const UnitDetails::Inlined &I : Unit.Built.details().InlinedCopies)
+    for (StringRef Callee : U.Functions.meantBy(I.Function))
+      for (StringRef Holder : U.Functions.meantBy(I.Into))
+        U.Holding[Callee].push_back(Holder);
+  return U;
+}
+
+/// Where the code of F jumps first thing; none if it does something else.
+static std::optional<ProgramAddr> jumpTarget(const ImageFunction &F,
+                                             const ProgramView &Program) {
+  constexpr uint64_t LongestJump = 11; // endbr64, two NOPs, jmp rel32
+  llvm::ArrayRef<uint8_t> Code =
+      Program.fileBytes(F.Entry, std::min(F.Size, LongestJump));
+  ProgramAddr At = F.Entry;
+  auto Skip = [&](llvm::ArrayRef<uint8_t> Bytes) {
+    if (Code.size() < Bytes.size() ||
+        !Code.take_front(Bytes.size()).equals(Bytes))
+      return;
+    Code = Code.drop_front(Bytes.size());
+    At = At + Bytes.size();
+  };
+  Skip({0xF3, 0x0F, 0x1E, 0xFA}); // endbr64
+  Skip({0x66, 0x90});             // a patchable entry: one NOP of two bytes,
+  Skip({0x90, 0x90});             // or two of one
+  if (Code.size() >= 2 && Code[0] == 0xEB)
+    return At + 2 + static_cast<int8_t>(Code[1]);
+  if (Code.size() < 5 || Code[0] != 0xE9)
+    return std::nullopt;
+  return At + 5 +
+         static_cast<int32_t>(llvm::support::endian::read32le(&Code[1]));
+}
+
+/// What GCC's folding of equal functions left.
+static void addFolded(const UnitCase &Unit, Users &U) {
+  llvm::StringSet<> Inlined;
+  for (const UnitDetails::Inlined &I : Unit.Built.details().InlinedCopies)
+    Inlined.insert(I.Function);
+  for (const CompiledFunction &F : Unit.Old.Functions)
+    if (F.Linkage == SymbolLinkage::Internal && !Inlined.contains(F.Symbol) &&
+        !Inlined.contains(unqualified(F.Name)) &&
+        identify(F, Unit).What == FunctionIdentity::Status::None)
+      U.Vanished.push_back(&F);
+}
+
+/// Functions of which the program may run F's code: its equals in the old text.
+/// GCC sees more of them equal than their text is; then it leaves a jump, or of
+/// a static one nothing.
+static Names foldedInto(const CompiledFunction &F, const UnitCase &Unit,
+                        Users &U) {
+  Names Result;
+  for (const CompiledFunction &Other : Unit.Old.Functions)
+    if (Other.Body == F.Body)
+      Result.push_back(Other.Symbol);
+  FunctionIdentity Id = identify(F, Unit);
+  if (Id.What == FunctionIdentity::Status::Entry)
+    for (const ImageFunction &Other : Unit.Built.details().Functions)
+      if (jumpTarget(Other, Unit.Built.program()) == Id.Entry)
+        llvm::append_range(Result, U.Functions.meantBy(Other.Symbol));
+  for (const CompiledFunction *Other : U.Vanished)
+    if (Other->Functions == F.Functions && Other->Variables == F.Variables)
+      Result.push_back(Other->Symbol);
+  return Result;
+}
+
+static bool isAlwaysInline(const UnitCase &Unit, StringRef Symbol) {
+  const CompiledFunction *Old = Unit.Old.findFunction(Symbol);
+  const CompiledFunction *New = Unit.New.findFunction(Symbol);
+  return (Old && Old->AlwaysInline) || (New && New->AlwaysInline);
+}
+
+static bool hasNoEntry(const UnitCase &Unit, StringRef Symbol) {
+  const CompiledFunction *Old = Unit.Old.findFunction(Symbol);
+  return Old && identify(*Old, Unit).What == FunctionIdentity::Status::None;
+}
+
+SwappedSet hotjit::swappedTogether(const UnitCase &Unit) {
+  SwappedSet Swapped;
+  std::deque<std::string> Queue;
+  for (const std::string &Symbol : Unit.Delta.Changed) {
+    Swapped[Symbol] = {Symbol, ""};
+    Queue.push_back(Symbol);
+  }
+  if (Queue.empty())
+    return Swapped;
+  Users U = usersIn(Unit);
+  const ImageUnit &Built = Unit.Built.unit();
+  bool FoldsCode = Built.By == Producer::GCC && isOptimized(Unit) &&
+                   !StringRef(Built.ProducerText).contains("-fno-ipa-icf");
+  if (FoldsCode)
+    addFolded(Unit, U);
+  std::set<std::string> NeverSwapped = initializersOf(Unit.New);
+  NeverSwapped.merge(initializersOf(Unit.Old));
+  while (!Queue.empty()) {
+    std::string Symbol = std::move(Queue.front());
+    Queue.pop_front();
+    const std::string Because = Swapped[Symbol].Because;
+    auto Take = [&](Names Users, StringRef Why) {
+      llvm::sort(Users);
+      for (StringRef Name : Users) {
+        std::string User = Name.str();
+        if (!Unit.New.findFunction(User) || Swapped.contains(User) ||
+            Unit.Delta.Added.contains(User) || NeverSwapped.contains(User))
+          continue;
+        const CompiledFunction *Root = Unit.New.findFunction(Because);
+        Swapped[User] = {Because, fmt::format("swapped with '{}': {}",
+                                              Root->Name, Why.str())};
+        Queue.push_back(User);
+      }
+    };
+    Take(U.Holding.lookup(Symbol), "it holds an inlined copy");
+    if (isAlwaysInline(Unit, Symbol))
+      Take(U.Naming.lookup(Symbol), "it holds an inlined copy");
+    if (isOptimized(Unit))
+      Take(U.Naming.lookup(Symbol), "the optimizer may have used its old body");
+    else if (hasNoEntry(Unit, Symbol))
+      Take(U.Naming.lookup(Symbol), "that has no entry of its own to redirect");
+    if (const CompiledFunction *Old = Unit.Old.findFunction(Symbol);
+        Old && FoldsCode)
+      Take(foldedInto(*Old, Unit, U), "GCC may have made one of both");
+  }
+  return Swapped;
+}

@@ -1,0 +1,283 @@
+// What the user edited: Clang's facts about the old text beside Clang's facts
+// about the new one. Both come from the same compiler, so what differs was
+// edited, whoever built the program. Nothing here knows the program.
+//
+// Functions and variables are matched by symbol, types by qualified name.
+// Closures and types without a name have none that survives an edit: they are
+// matched by layout and order, and if that leaves a doubt, the edit says so.
+
+#include "Diff/Delta.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Demangle/Demangle.h"
+#include <algorithm>
+#include <map>
+
+using namespace hotjit;
+using llvm::StringRef;
+
+bool UnitDelta::empty() const {
+  return Changed.empty() && Added.empty() && Removed.empty() &&
+         ChangedVariables.empty() && AddedVariables.empty() &&
+         RemovedVariables.empty() && ChangedTypes.empty() &&
+         AddedTypes.empty() && ChangedEnums.empty() && !LambdasMoved &&
+         !AssemblyChanged;
+}
+
+std::string hotjit::withoutPlaces(StringRef Text) {
+  // "(unnamed struct at /src/a.c:3:5)", "(lambda at a.cpp:1:2)".
+  std::string Result;
+  for (size_t At; (At = Text.find(" at ")) != StringRef::npos;) {
+    size_t Close = Text.find(')', At);
+    bool InParentheses =
+        Text.take_front(At).contains('(') && Close != StringRef::npos;
+    Result += Text.take_front(InParentheses ? At : At + 4);
+    Text = Text.drop_front(InParentheses ? Close : At + 4);
+  }
+  return Result + Text.str();
+}
+
+static bool sameText(StringRef A, StringRef B) {
+  return A == B || withoutPlaces(A) == withoutPlaces(B);
+}
+
+static bool sameField(const TypeField &A, const TypeField &B) {
+  return A.Name == B.Name && A.OffsetBits == B.OffsetBits &&
+         A.SizeBits == B.SizeBits && A.BitField == B.BitField &&
+         sameText(A.Type, B.Type);
+}
+
+bool hotjit::sameLayout(const CompiledType &Old, const CompiledType &New) {
+  return Old.Union == New.Union && Old.Size == New.Size &&
+         Old.Align == New.Align && Old.Polymorphic == New.Polymorphic &&
+         Old.TriviallyPassed == New.TriviallyPassed &&
+         Old.VirtualSlots == New.VirtualSlots &&
+         llvm::equal(Old.Bases, New.Bases, sameField) &&
+         llvm::equal(Old.Fields, New.Fields, sameField);
+}
+
+bool hotjit::sameType(const CompiledVariable &Old,
+                      const CompiledVariable &New) {
+  return Old.Size == New.Size && Old.Align == New.Align &&
+         Old.ThreadLocal == New.ThreadLocal && sameText(Old.Type, New.Type);
+}
+
+std::set<std::string> hotjit::initializersOf(const CompiledUnit &Unit) {
+  std::set<std::string> Result;
+  for (const CompiledVariable &V : Unit.Variables)
+    if (!V.InitializerFunction.empty())
+      Result.insert(V.InitializerFunction);
+  // The frame around them, which has no variable of its own.
+  for (const CompiledFunction &F : Unit.Functions)
+    if (StringRef(F.Symbol).starts_with("_GLOBAL__") ||
+        StringRef(F.Symbol).starts_with("__cxx_global_"))
+      Result.insert(F.Symbol);
+  return Result;
+}
+
+bool hotjit::isLambdaCode(StringRef Symbol) {
+  if (!Symbol.starts_with("_Z"))
+    return false;
+  if (Symbol.contains("$_"))
+    return true;
+  // Closures of inline functions have a number of their own: "UlvE_".
+  return Symbol.contains("Ul") &&
+         StringRef(llvm::demangle(Symbol)).contains("'lambda");
+}
+
+bool hotjit::isInstantiation(const CompiledFunction &F) {
+  StringRef S = F.Symbol;
+  return F.Linkage == SymbolLinkage::Inline &&
+         (StringRef(F.Name).contains('<') || S.starts_with("_ZSt") ||
+          S.starts_with("_ZNSt") || S.starts_with("_ZNKSt") ||
+          StringRef(F.Name).starts_with("__gnu_cxx::"));
+}
+
+/// Symbols of constants with another value than before, and of constants that
+/// name such a one: a function that reads one of them has changed with it.
+static std::set<std::string> changedConstants(const CompiledUnit &Old,
+                                              const CompiledUnit &New) {
+  std::set<std::string> Changed;
+  for (const CompiledVariable &V : New.Variables) {
+    const CompiledVariable *Was = Old.findVariable(V.Symbol);
+    if (Was && (V.Const || Was->Const) && !V.Unnamed &&
+        (Was->Initializer != V.Initializer || !sameType(*Was, V)))
+      Changed.insert(V.Symbol);
+  }
+  if (Changed.empty())
+    return Changed;
+  for (size_t Before = 0; Before != Changed.size();) {
+    Before = Changed.size();
+    for (const CompiledVariable &V : New.Variables)
+      if (V.Const && llvm::any_of(V.References, [&](const std::string &R) {
+            return Changed.contains(R);
+          }))
+        Changed.insert(V.Symbol);
+  }
+  return Changed;
+}
+
+static void compareFunctions(const CompiledUnit &Old, const CompiledUnit &New,
+                             UnitDelta &Delta) {
+  std::set<std::string> Initializers = initializersOf(New);
+  Initializers.merge(initializersOf(Old));
+  Delta.ChangedConstants = changedConstants(Old, New);
+  for (const CompiledFunction &F : New.Functions) {
+    if (Initializers.contains(F.Symbol))
+      continue;
+    const CompiledFunction *Was = Old.findFunction(F.Symbol);
+    if (!Was)
+      Delta.Added.insert(F.Symbol);
+    else if (Was->Body != F.Body || !sameText(Was->Signature, F.Signature) ||
+             Was->Linkage != F.Linkage || Was->NoReturn != F.NoReturn ||
+             llvm::any_of(F.Variables, [&](const std::string &V) {
+               return Delta.ChangedConstants.contains(V);
+             }))
+      Delta.Changed.insert(F.Symbol);
+  }
+  for (const CompiledFunction &F : Old.Functions)
+    if (!Initializers.contains(F.Symbol) && !New.findFunction(F.Symbol))
+      Delta.Removed.insert(F.Symbol);
+}
+
+static void compareVariables(const CompiledUnit &Old, const CompiledUnit &New,
+                             UnitDelta &Delta) {
+  for (const CompiledVariable &V : New.Variables) {
+    if (V.Unnamed)
+      continue;
+    const CompiledVariable *Was = Old.findVariable(V.Symbol);
+    if (!Was)
+      Delta.AddedVariables.push_back(&V);
+    else if (!sameType(*Was, V) || Was->Initializer != V.Initializer ||
+             Was->Linkage != V.Linkage || Was->Const != V.Const ||
+             (V.Synthesized && Was->References != V.References))
+      Delta.ChangedVariables.push_back({Was, &V});
+  }
+  for (const CompiledVariable &V : Old.Variables)
+    if (!V.Unnamed && !New.findVariable(V.Symbol))
+      Delta.RemovedVariables.push_back(&V);
+}
+
+/// On one line the names tell, which end in the column: shorter is earlier.
+template <typename T> static bool inOrderOfText(const T *A, const T *B) {
+  size_t SizeOfA = A->Name.size(), SizeOfB = B->Name.size();
+  return std::tie(A->Place.File, A->Place.Line, SizeOfA, A->Name) <
+         std::tie(B->Place.File, B->Place.Line, SizeOfB, B->Name);
+}
+
+/// Closures in the order of the text: functions that contain them may move,
+/// but then nothing tells which closure is which.
+static std::vector<const CompiledType *> lambdas(const CompiledUnit &Unit) {
+  std::vector<const CompiledType *> Result;
+  for (const CompiledType &T : Unit.Types)
+    if (T.Lambda)
+      Result.push_back(&T);
+  llvm::sort(Result, inOrderOfText<CompiledType>);
+  return Result;
+}
+
+/// Clang numbers closures in the order in which it makes code for them (V-9):
+/// the symbols must stand in the same order in both texts.
+static std::vector<std::string> lambdaSymbols(const CompiledUnit &Unit) {
+  std::vector<const CompiledFunction *> Code;
+  for (const CompiledFunction &F : Unit.Functions)
+    if (isLambdaCode(F.Symbol))
+      Code.push_back(&F);
+  llvm::sort(Code, [](const CompiledFunction *A, const CompiledFunction *B) {
+    return std::tie(A->Place.File, A->Place.Line, A->Symbol) <
+           std::tie(B->Place.File, B->Place.Line, B->Symbol);
+  });
+  std::vector<std::string> Symbols;
+  for (const CompiledFunction *F : Code)
+    Symbols.push_back(F->Symbol);
+  return Symbols;
+}
+
+static bool lambdasMoved(const CompiledUnit &Old, const CompiledUnit &New) {
+  auto SameClosure = [](const CompiledType *A, const CompiledType *B) {
+    return sameLayout(*A, *B);
+  };
+  return !llvm::equal(lambdas(Old), lambdas(New), SameClosure) ||
+         lambdaSymbols(Old) != lambdaSymbols(New);
+}
+
+template <typename T>
+using ByName = std::map<std::string, std::vector<const T *>>;
+
+template <typename T> static ByName<T> byName(const std::vector<T> &All) {
+  ByName<T> Result;
+  for (const T &X : All)
+    Result[withoutPlaces(X.Name)].push_back(&X);
+  return Result;
+}
+
+/// Pairs up the types (or enums) of one name, of which there are several only
+/// if they are local or have no name: those that are equal belong together,
+/// the rest in the order of the text.
+template <typename T, typename SameFn>
+static void matchUp(std::vector<const T *> Old, std::vector<const T *> New,
+                    SameFn Same,
+                    std::vector<std::pair<const T *, const T *>> &Changed,
+                    std::vector<const T *> *Added) {
+  std::erase_if(New, [&](const T *N) {
+    auto It = llvm::find_if(Old, [&](const T *O) { return Same(*O, *N); });
+    if (It == Old.end())
+      return false;
+    Old.erase(It);
+    return true;
+  });
+  llvm::sort(Old, inOrderOfText<T>);
+  llvm::sort(New, inOrderOfText<T>);
+  for (size_t I = 0; I < New.size(); ++I) {
+    if (I < Old.size())
+      Changed.push_back({Old[I], New[I]});
+    else if (Added)
+      Added->push_back(New[I]);
+  }
+}
+
+static void compareTypes(const CompiledUnit &Old, const CompiledUnit &New,
+                         UnitDelta &Delta) {
+  ByName<CompiledType> Before = byName(Old.Types);
+  for (auto &[Name, Types] : byName(New.Types)) {
+    std::vector<const CompiledType *> Now = Types;
+    std::vector<const CompiledType *> Was = Before[Name];
+    auto IsLambda = [](const CompiledType *T) { return T->Lambda; };
+    std::erase_if(Now, IsLambda);
+    std::erase_if(Was, IsLambda);
+    matchUp(Was, Now, sameLayout, Delta.ChangedTypes, &Delta.AddedTypes);
+  }
+}
+
+/// Enumerators may be added; those that were there keep their value.
+static bool keepsValues(const CompiledEnum &Old, const CompiledEnum &New) {
+  return sameText(Old.Underlying, New.Underlying) &&
+         llvm::all_of(Old.Values, [&](const auto &Value) {
+           return llvm::is_contained(New.Values, Value);
+         });
+}
+
+static void compareEnums(const CompiledUnit &Old, const CompiledUnit &New,
+                         UnitDelta &Delta) {
+  ByName<CompiledEnum> Before = byName(Old.Enums);
+  for (auto &[Name, Enums] : byName(New.Enums)) {
+    // No variable has the type of an enum without a name: its values are
+    // constants like macros, and who uses them has another body.
+    if (Name.empty() || StringRef(Name).contains("(unnamed") ||
+        StringRef(Name).contains("(anonymous enum"))
+      continue;
+    matchUp(Before[Name], Enums, keepsValues, Delta.ChangedEnums,
+            static_cast<std::vector<const CompiledEnum *> *>(nullptr));
+  }
+}
+
+UnitDelta hotjit::compareTexts(const CompiledUnit &Old,
+                               const CompiledUnit &New) {
+  UnitDelta Delta;
+  compareFunctions(Old, New, Delta);
+  compareVariables(Old, New, Delta);
+  compareTypes(Old, New, Delta);
+  compareEnums(Old, New, Delta);
+  Delta.LambdasMoved = lambdasMoved(Old, New);
+  Delta.AssemblyChanged = Old.FileAssembly != New.FileAssembly;
+  return Delta;
+}

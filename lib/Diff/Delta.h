@@ -1,0 +1,65 @@
+#ifndef HOTJIT_DIFF_DELTA_H
+#define HOTJIT_DIFF_DELTA_H
+
+#include "Compile/CompiledUnit.h"
+#include "llvm/ADT/StringRef.h"
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace hotjit {
+
+/// How one text of a unit differs from another, before anybody looks at the
+/// program: the edit as such. Pointers lead into the two compiled units.
+struct UnitDelta {
+  template <typename T>
+  using Pairs = std::vector<std::pair<const T *, const T *>>;
+
+  // Functions, by symbol; initializers of variables are not among them.
+  std::set<std::string> Changed; ///< other body, signature or constants
+  std::set<std::string> Added;
+  std::set<std::string> Removed;
+
+  /// Constants with another value than before, or that name such a constant.
+  std::set<std::string> ChangedConstants;
+  /// In both texts, and something of type, size, linkage, initial value or
+  /// storage differs.
+  Pairs<CompiledVariable> ChangedVariables;
+  std::vector<const CompiledVariable *> AddedVariables;
+  std::vector<const CompiledVariable *> RemovedVariables;
+
+  Pairs<CompiledType> ChangedTypes; ///< other layout or virtual functions
+  /// In the new text only. The program may have it: it was removed before.
+  std::vector<const CompiledType *> AddedTypes;
+  Pairs<CompiledEnum> ChangedEnums; ///< a value known before is gone or other
+  /// The closures of the unit cannot be matched with those of the old text.
+  bool LambdasMoved = false;
+  /// Assembly outside functions: nobody knows what it defines.
+  bool AssemblyChanged = false;
+
+  bool empty() const;
+};
+
+UnitDelta compareTexts(const CompiledUnit &Old, const CompiledUnit &New);
+
+/// Types without a name are spelled with the place where they stand: Text
+/// without places, so that a shifted line is not a change.
+std::string withoutPlaces(llvm::StringRef Text);
+
+bool sameLayout(const CompiledType &Old, const CompiledType &New);
+bool sameType(const CompiledVariable &Old, const CompiledVariable &New);
+
+/// Code that sets a variable up before main: made by the compiler, no function
+/// of the user's.
+std::set<std::string> initializersOf(const CompiledUnit &Unit);
+
+/// The operator() of a lambda, or what the compiler made to call it.
+bool isLambdaCode(llvm::StringRef Symbol);
+
+/// Templates and std: code that appears because other code uses it.
+bool isInstantiation(const CompiledFunction &F);
+
+} // namespace hotjit
+
+#endif

@@ -1,0 +1,248 @@
+// A function's identity is the address at which the program calls it. Most have
+// one: the symbol says where. Some have none, because an optimizer inlined
+// every call, renamed a specialized clone (`f.constprop.0`) or gave it a
+// calling convention of its own: such a function lives in its callers only.
+// And a file-local name may stand for several functions, one per file; then
+// only the debug info of the unit tells which is meant.
+//
+// The second half refuses edits that callers in the program would not survive.
+
+#include "Diff/Judge.h"
+#include "fmt/format.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/Path.h"
+#include <algorithm>
+
+using namespace hotjit;
+using llvm::StringRef;
+
+using Found = std::vector<const ImageFunction *>;
+using Status = FunctionIdentity::Status;
+
+/// One function per entry address.
+static Found distinct(Found All) {
+  llvm::sort(All, [](const ImageFunction *A, const ImageFunction *B) {
+    return A->Entry < B->Entry;
+  });
+  All.erase(llvm::unique(All,
+                         [](const ImageFunction *A, const ImageFunction *B) {
+                           return A->Entry == B->Entry;
+                         }),
+            All.end());
+  return All;
+}
+
+/// The functions that F can be, fewest first: this unit's for a file-local
+/// one, the module's for others.
+static Found functionsFor(const CompiledFunction &F, const BuiltUnit &Built) {
+  Found InUnit = distinct(Built.functions(F.Symbol).vec());
+  if (F.Linkage == SymbolLinkage::Internal)
+    return InUnit;
+  Found InModule =
+      distinct(Built.program().findFunctions(Built.unit().Module, F.Symbol));
+  // Linkers make hidden functions local; the name then is one of many.
+  Found Global = InModule;
+  std::erase_if(Global, [](const ImageFunction *I) { return I->Local; });
+  if (Global.size() == 1)
+    return Global;
+  if (InUnit.size() == 1)
+    return InUnit;
+  return Global.empty() ? InModule : Global;
+}
+
+static std::vector<std::string> aliasesAt(const ImageFunction &Chosen,
+                                          const BuiltUnit &Built,
+                                          StringRef Symbol) {
+  std::set<std::string> Names;
+  auto Add = [&](const ImageFunction &I) {
+    if (I.Entry != Chosen.Entry)
+      return;
+    Names.insert(I.Symbol);
+    Names.insert(I.Aliases.begin(), I.Aliases.end());
+  };
+  Add(Chosen);
+  for (const ImageFunction *I : Built.functions(Symbol))
+    Add(*I);
+  for (const ImageFunction *I :
+       Built.program().findFunctions(Built.unit().Module, Symbol))
+    Add(*I);
+  Names.erase("");
+  std::erase_if(Names, [&](const std::string &Name) {
+    return withoutTags(Name) == withoutTags(Symbol);
+  });
+  return {Names.begin(), Names.end()};
+}
+
+static const Adopted::Function *addedBefore(const CompiledFunction &F,
+                                            const UnitCase &Unit) {
+  const auto &Known = Unit.Earlier.Functions;
+  auto It = Known.find({Unit.New.Path, F.Symbol});
+  if (It == Known.end() && F.Linkage != SymbolLinkage::Internal)
+    It = Known.find({"", F.Symbol});
+  return It == Known.end() ? nullptr : &It->second;
+}
+
+bool hotjit::isDefinedElsewhere(const CompiledFunction &F) {
+  return F.Unsupported == "extern inline";
+}
+
+FunctionIdentity hotjit::identify(const CompiledFunction &F,
+                                  const UnitCase &Unit) {
+  FunctionIdentity Id;
+  if (const Adopted::Function *Before = addedBefore(F, Unit)) {
+    Id.What = Status::Entry;
+    Id.Entry = Before->Identity;
+    Id.Kind = EntryKind::Patchable;
+    Id.Added = true;
+    return Id;
+  }
+  auto IsNonStandard = [](const ImageFunction *I) {
+    return I->NonStandardCall;
+  };
+  if (llvm::any_of(Unit.Built.functions(F.Symbol), IsNonStandard)) {
+    Id.Why = "it has a calling convention of its own";
+    return Id;
+  }
+  Found Candidates = functionsFor(F, Unit.Built);
+  if (Candidates.size() > 1) {
+    Id.What = Status::Ambiguous;
+    Id.Why = fmt::format("{} functions of the program have this name",
+                         Candidates.size());
+    return Id;
+  }
+  if (Candidates.empty()) {
+    Id.Why = "the optimizer left no copy that can be called";
+    // Without a symbol table nobody can say that it has none.
+    if (llvm::any_of(Unit.Built.functions(""), [&](const ImageFunction *I) {
+          return I->Name == F.Symbol || I->Name == unqualified(F.Name);
+        })) {
+      Id.What = Status::Ambiguous;
+      Id.Why = "the program has no symbol for it";
+    }
+    return Id;
+  }
+  Id.What = Status::Entry;
+  Id.Entry = Candidates.front()->Entry;
+  Id.Size = Candidates.front()->Size;
+  Id.Kind = Candidates.front()->Kind;
+  Id.Aliases = aliasesAt(*Candidates.front(), Unit.Built, F.Symbol);
+  return Id;
+}
+
+static Verdict refuse(const CompiledFunction &F, Reason Code,
+                      std::string Message) {
+  return verdictOn(
+      F, VerdictKind::Refused, Code,
+      fmt::format("{}: '{}' {}", placeText(F.Place), F.Name, Message));
+}
+
+static void judgeChanged(const CompiledFunction &Was, const CompiledFunction &F,
+                         const UnitCase &Unit, std::vector<Verdict> &Out) {
+  if (Was.Linkage != F.Linkage) {
+    Out.push_back(refuse(F, Reason::AmbiguousName,
+                         "changed between static, inline and external: the "
+                         "name does not say which function callers mean; "
+                         "restart to apply"));
+    return;
+  }
+  if (isDefinedElsewhere(F))
+    Out.push_back(refuse(F, Reason::NotSupportedYet,
+                         "is extern inline: its code is another file's; not "
+                         "supported yet; restart to apply"));
+  FunctionIdentity Id = identify(F, Unit);
+  bool HasNoEntry = Id.What == Status::None;
+  // Without an entry every caller is in the change, and no old caller can
+  // reach the new code.
+  if (withoutPlaces(Was.Signature) != withoutPlaces(F.Signature) &&
+      !(HasNoEntry && F.Linkage == SymbolLinkage::Internal))
+    Out.push_back(refuse(
+        F, Reason::SignatureChanged,
+        fmt::format("is called in another way, '{}' -> '{}', under the "
+                    "same symbol: code of the program would call it "
+                    "wrong; rename it or restart to apply",
+                    withoutPlaces(Was.Signature), withoutPlaces(F.Signature))));
+  if (Was.NoReturn && !F.NoReturn)
+    Out.push_back(refuse(F, Reason::AttributeChanged,
+                         "was noreturn and now returns: there may be no code "
+                         "after its calls; restart to apply"));
+  if (HasNoEntry && isLambdaCode(F.Symbol))
+    Out.push_back(refuse(F, Reason::LambdaChanged,
+                         "is a lambda that cannot be found in the program: "
+                         "closures made earlier would keep the old body; "
+                         "restart to apply"));
+}
+
+/// Where the program already defines Symbol; empty if nowhere.
+static std::string definedIn(StringRef Symbol, const UnitCase &Unit) {
+  const ProgramView &Program = Unit.Built.program();
+  for (size_t I = 0; I < Program.modules().size(); ++I)
+    if (Program.findSymbol(I, Symbol))
+      return llvm::sys::path::filename(Program.modules()[I].Path).str();
+  // By another unit, in an earlier generation.
+  const auto &Functions = Unit.Earlier.Functions;
+  if (Functions.contains({"", Symbol.str()}) &&
+      !Functions.contains({Unit.New.Path, Symbol.str()}))
+    return "code added since";
+  return "";
+}
+
+static void judgeAdded(const CompiledFunction &F, const UnitCase &Unit,
+                       std::vector<Verdict> &Out) {
+  if (F.Constructor)
+    Out.push_back(refuse(F, Reason::NotSupportedYet,
+                         "would run before main or at exit: adding such a "
+                         "function is not supported yet; restart to apply"));
+  if (F.Linkage != SymbolLinkage::External)
+    return;
+  std::string Where = definedIn(F.Symbol, Unit);
+  if (!Where.empty())
+    Out.push_back(refuse(F, Reason::DuplicateSymbol,
+                         fmt::format("is defined already, in {}", Where)));
+}
+
+static void judgeRemoved(const CompiledFunction &Was, const UnitCase &Unit,
+                         std::vector<Verdict> &Out) {
+  std::vector<std::string> Users;
+  for (const CompiledFunction &F : Unit.New.Functions)
+    if (llvm::is_contained(F.Functions, Was.Symbol))
+      Users.push_back(F.Name);
+  if (Was.Linkage == SymbolLinkage::Internal) {
+    if (!Users.empty())
+      Out.push_back(refuse(
+          Was, Reason::FunctionRemoved,
+          fmt::format("was removed, and '{}' still names it", Users.front())));
+    return;
+  }
+  // What a generation added, the next may take away: its code stays.
+  if (Was.Linkage == SymbolLinkage::Inline ||
+      Unit.Earlier.Functions.contains({Unit.New.Path, Was.Symbol}))
+    return;
+  Out.push_back(refuse(Was, Reason::FunctionRemoved,
+                       "was removed, and other code of the program may call "
+                       "it; keep it or restart to apply"));
+}
+
+static Verdict refuseAssembly(const CompiledUnit &Unit) {
+  Verdict V;
+  V.Name = llvm::sys::path::filename(Unit.Path).str();
+  V.Place = {Unit.Path, 0};
+  V.Kind = VerdictKind::Refused;
+  V.Code = Reason::NotSupportedYet;
+  V.Message = V.Name + ": assembly outside functions was edited; not supported "
+                       "yet; restart to apply";
+  return V;
+}
+
+std::vector<Verdict> hotjit::judgeFunctions(const UnitCase &Unit) {
+  std::vector<Verdict> Out;
+  if (Unit.Delta.AssemblyChanged)
+    Out.push_back(refuseAssembly(Unit.New));
+  for (const std::string &Symbol : Unit.Delta.Changed)
+    judgeChanged(*Unit.Old.findFunction(Symbol), *Unit.New.findFunction(Symbol),
+                 Unit, Out);
+  for (const std::string &Symbol : Unit.Delta.Added)
+    judgeAdded(*Unit.New.findFunction(Symbol), Unit, Out);
+  for (const std::string &Symbol : Unit.Delta.Removed)
+    judgeRemoved(*Unit.Old.findFunction(Symbol), Unit, Out);
+  return Out;
+}

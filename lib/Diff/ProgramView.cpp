@@ -1,0 +1,153 @@
+// Clang's units and the program's debug info name the same things in different
+// ways: GCC calls a function static of C `calls.0` where Clang says `f.calls`,
+// debug info gives a constructor one name where the symbol table has two. This
+// file is the only place that knows how the two sides correspond. Where it is
+// not sure it returns several answers, and the caller refuses.
+
+#include "Diff/ProgramView.h"
+#include "llvm/Demangle/Demangle.h"
+#include "llvm/Support/Path.h"
+#include <algorithm>
+
+using namespace hotjit;
+using llvm::StringRef;
+
+/// Most symbols are neither, and demangling thousands of them takes a while.
+static bool mayBeConstructor(StringRef Symbol) {
+  for (size_t I = 2; I + 1 < Symbol.size(); ++I)
+    if ((Symbol[I] == 'C' || Symbol[I] == 'D') && Symbol[I + 1] >= '0' &&
+        Symbol[I + 1] <= '5')
+      return Symbol.starts_with("_Z");
+  return false;
+}
+
+static std::optional<std::string> constructorName(StringRef Symbol) {
+  if (!mayBeConstructor(Symbol))
+    return std::nullopt;
+  llvm::ItaniumPartialDemangler D;
+  if (D.partialDemangle(Symbol.str().c_str()) || !D.isCtorOrDtor())
+    return std::nullopt;
+  return llvm::demangle(Symbol);
+}
+
+std::string hotjit::withoutTags(StringRef Symbol) {
+  static constexpr StringRef Tag = "B5cxx11";
+  std::string Result;
+  for (size_t At; (At = Symbol.find(Tag)) != StringRef::npos;) {
+    Result += Symbol.take_front(At);
+    Symbol = Symbol.drop_front(At + Tag.size());
+  }
+  return Result + Symbol.str();
+}
+
+std::string hotjit::sharedName(StringRef Symbol) {
+  return constructorName(Symbol).value_or(withoutTags(Symbol));
+}
+
+bool hotjit::areVariants(StringRef A, StringRef B) {
+  std::optional<std::string> NameOfA = constructorName(A);
+  return NameOfA && NameOfA == constructorName(B);
+}
+
+/// Optimized code lists a function static once per inlined copy of its
+/// function; all of them say the same place.
+static void addPlace(std::vector<const ImageVariable *> &Places,
+                     const ImageVariable &V) {
+  for (const ImageVariable *&Known : Places) {
+    if (Known->Storage == V.Storage && Known->Address == V.Address &&
+        Known->TlsOffset == V.TlsOffset && Known->Line == V.Line)
+      return;
+    // A declaration without a place adds nothing to one with a place.
+    if (Known->Line == V.Line && Known->File == V.File) {
+      if (V.Storage == StorageKind::None)
+        return;
+      if (Known->Storage == StorageKind::None) {
+        Known = &V;
+        return;
+      }
+    }
+  }
+  Places.push_back(&V);
+}
+
+llvm::Expected<BuiltUnit> BuiltUnit::create(const ProgramView &Program,
+                                            const ImageUnit &Unit) {
+  llvm::Expected<const UnitDetails *> Details = Program.details(Unit);
+  if (!Details)
+    return Details.takeError();
+  BuiltUnit B;
+  B.Program = &Program;
+  B.Unit = &Unit;
+  B.Details = *Details;
+  for (const ImageFunction &F : B.Details->Functions)
+    B.BySymbol[F.Local ? withoutTags(F.Symbol) : F.Symbol].push_back(&F);
+  for (const ImageVariable &V : B.Details->Variables) {
+    if (!V.Symbol.empty() || !V.LinkageName.empty())
+      addPlace(B.VariablesBySymbol[withoutTags(V.Symbol.empty() ? V.LinkageName
+                                                                : V.Symbol)],
+               V);
+    addPlace(B.VariablesByName[{sharedName(V.Function), V.Name}], V);
+  }
+  for (const ImageType &T : B.Details->Types)
+    B.TypesByName[T.Name].push_back(&T);
+  return B;
+}
+
+llvm::ArrayRef<const ImageFunction *>
+BuiltUnit::functions(StringRef Symbol) const {
+  auto It = BySymbol.find(Symbol);
+  if (It == BySymbol.end())
+    It = BySymbol.find(withoutTags(Symbol));
+  if (It == BySymbol.end())
+    return {};
+  return It->second;
+}
+
+std::vector<const ImageVariable *>
+BuiltUnit::variables(const CompiledVariable &V) const {
+  // A function static by its function and its name in the source: symbols are
+  // numbered, differently by each compiler and after each edit (V-10).
+  if (V.Function.empty())
+    if (auto It = VariablesBySymbol.find(withoutTags(V.Symbol));
+        It != VariablesBySymbol.end())
+      return It->second;
+  auto It = VariablesByName.find({sharedName(V.Function), V.Name});
+  if (It == VariablesByName.end())
+    return {};
+  std::vector<const ImageVariable *> Places = It->second;
+  // What has another symbol is another variable: a namespace's, a class's.
+  if (V.Function.empty())
+    std::erase_if(Places, [&](const ImageVariable *P) {
+      return !P->Symbol.empty() &&
+             withoutTags(P->Symbol) != withoutTags(V.Symbol);
+    });
+  return Places;
+}
+
+std::vector<ProgramAddr> BuiltUnit::localData(StringRef Symbol) const {
+  StringRef Name = llvm::sys::path::filename(Unit->Path);
+  std::vector<ProgramAddr> Places;
+  // A static of a tagged function has a tag of its own last.
+  for (const std::string &Spelling :
+       {Symbol.str(), Symbol.rsplit("B5cxx11").first.str(),
+        withoutTags(Symbol)}) {
+    for (const ImageSymbol &S : Program->findData(Unit->Module, Spelling))
+      if (S.Local && S.File == Name)
+        Places.push_back(S.Address);
+    if (!Places.empty())
+      break;
+  }
+  // The symbol table knows source files without their folders.
+  for (const ImageUnit &Other : Program->units())
+    if (&Other != Unit && Other.Module == Unit->Module && !Places.empty() &&
+        llvm::sys::path::filename(Other.Path) == Name)
+      Places.push_back(ProgramAddr());
+  return Places;
+}
+
+llvm::ArrayRef<const ImageType *> BuiltUnit::types(StringRef Name) const {
+  auto It = TypesByName.find(Name);
+  if (It == TypesByName.end())
+    return {};
+  return It->second;
+}
