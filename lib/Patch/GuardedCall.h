@@ -1,0 +1,31 @@
+#ifndef HOTJIT_PATCH_GUARDEDCALL_H
+#define HOTJIT_PATCH_GUARDEDCALL_H
+
+#include "Support/ProgramAddr.h"
+
+namespace hotjit {
+
+struct GuardedResult {
+  enum class Ending {
+    Returned,
+    Threw,   ///< an exception of any language left the function
+    Faulted, ///< a synchronous signal, or abort(3)
+  };
+  Ending How = Ending::Returned;
+  int Signal = 0;    ///< for Faulted
+  ProgramAddr Fault; ///< for Faulted: si_addr
+};
+
+/// Calls `void (*)(void)` at Function on this thread and comes back however it
+/// ends, unless it never does. What it held (locks, memory) stays held after
+/// Threw and Faulted; destructors of its frames do not run after Faulted.
+///
+/// While it runs, handlers for SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP and
+/// SIGABRT stand in front of the program's: a fault of any other thread goes
+/// on to the program's handler, or to the default action. Any thread, one call
+/// at a time in the process.
+GuardedResult callGuarded(ProgramAddr Function);
+
+} // namespace hotjit
+
+#endif
