@@ -1,0 +1,288 @@
+// The program, pass by pass: what happens between a compiled change and its
+// verdict. Everything before `commit` can be abandoned, and is, on the first
+// thing that goes wrong; the program then never knows that we tried.
+
+#include "Session/State.h"
+#include "Support/Error.h"
+#include "Support/FmtSupport.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace hotjit;
+using namespace llvm;
+
+/// Measures from its making to its end.
+namespace {
+class Stopwatch {
+public:
+  Stopwatch(const Clock &C, Nanoseconds &Sum)
+      : C(C), Sum(Sum), Start(C.now()) {}
+  ~Stopwatch() { Sum += C.now() - Start; }
+
+private:
+  const Clock &C;
+  Nanoseconds &Sum;
+  Nanoseconds Start;
+};
+} // namespace
+
+Event Session::run(Attempt &A) {
+  // A unit without a command, or newer than the program, ends it here: what
+  // we do not know, we do not compare.
+  if (!A.Problems.empty())
+    return refuse(A, std::move(A.Problems));
+
+  // From here on every unit has been compiled from both texts. No source file
+  // is read any more.
+  if (A.CompileFailed && A.CannotCompile.empty())
+    return fail(A, "compile", "the new text does not compile");
+  if (!A.CannotCompile.empty())
+    return fail(A, "compile", A.CannotCompile);
+
+  // Decide. A plan says for each function and variable what happens; a refusal
+  // says every reason.
+  std::vector<UnitChange> Changes;
+  for (Attempt::UnitWork &W : A.Work)
+    Changes.push_back({W.Old.get(), W.New.get(), Units[W.Unit].Built});
+  Expected<PlanOrRefusal> Decision = [&] {
+    Stopwatch S(Around.Time, A.Times.Diff);
+    return Around.Passes.diff(Changes, Generations[Current].Added);
+  }();
+  if (!Decision)
+    return fail(A, "diff", toString(Decision.takeError()));
+  if (auto *R = std::get_if<Refusal>(&*Decision))
+    return refuse(A, std::move(R->Verdicts));
+  return commitPlan(A, std::move(std::get<Plan>(*Decision)));
+}
+
+static std::vector<EntrySite> entriesOf(const Plan &P) {
+  std::vector<EntrySite> Sites;
+  for (const PlannedUnit &U : P.Units)
+    for (const PlannedFunction &F : U.Functions)
+      if (F.What == PlannedFunction::Action::Replace)
+        Sites.push_back({F.Entry, F.Size, F.Kind, U.Module, F.NeedsAbiThunk});
+  return Sites;
+}
+
+/// The plan's verdicts with a refusal at each function whose entry cannot be
+/// armed; its neighbours are held.
+static std::vector<Verdict> notPatchable(const Plan &P,
+                                         ArrayRef<ArmProblem> Problems) {
+  std::vector<Verdict> Result;
+  for (Verdict V : P.Verdicts) {
+    V.Kind = VerdictKind::Held;
+    V.Message = "held back by a function of the same change";
+    for (const PlannedUnit &U : P.Units)
+      for (const PlannedFunction &F : U.Functions)
+        for (const ArmProblem &Problem : Problems)
+          if (F.Symbol == V.Symbol && F.Entry == Problem.Entry) {
+            V.Kind = VerdictKind::Refused;
+            V.Code = Reason::NotPatchable;
+            V.Message = Problem.Why;
+            if (Problem.Retry)
+              V.Message += "; nothing was written, save again to retry";
+          }
+    Result.push_back(std::move(V));
+  }
+  return Result;
+}
+
+Event Session::commitPlan(Attempt &A, Plan P) {
+  Event E;
+  E.Reload = A.Id;
+  E.Files.assign(A.Files.begin(), A.Files.end());
+  E.UnchangedFunctions = P.Unchanged;
+  Live Next = Generations[Current];
+  Next.Texts = A.Texts;
+  for (const Attempt::UnitWork &W : A.Work)
+    Next.Compiled[Units[W.Unit].Unit.Path] = W.New;
+  if (P.empty()) {
+    // The code is what it was, but the texts that it came from are new.
+    Generations[Current] = std::move(Next);
+    E.What = Event::Kind::Unchanged;
+    E.Verdicts = std::move(P.Verdicts);
+    return E;
+  }
+
+  // Can every entry lead somewhere else? Looks, writes nothing.
+  std::vector<EntrySite> Sites = entriesOf(P);
+  std::vector<ArmProblem> Problems = Around.Passes.probe(Sites);
+  if (!Problems.empty())
+    return refuse(A, notPatchable(P, Problems));
+
+  // Make the code. Everything it needs is resolved when this returns, and
+  // nothing of the program knows it.
+  Identities Added;
+  Expected<StagedGeneration> Staged = [&]() -> Expected<StagedGeneration> {
+    Stopwatch S(Around.Time, A.Times.Link);
+    for (PlannedUnit &U : P.Units)
+      for (PlannedFunction &F : U.Functions)
+        if (F.What == PlannedFunction::Action::Add) {
+          Expected<ProgramAddr> Stub = Around.Passes.addStub(U.Module);
+          if (!Stub)
+            return Stub.takeError();
+          Added[{U.New->Path, F.Symbol}] = *Stub;
+        }
+    return Around.Passes.stage(P, Added);
+  }();
+  if (!Staged)
+    return fail(A, "link", toString(Staged.takeError()));
+
+  // Arm the entries: each leads through its stub to the body that it led to
+  // before, so a failure further down leaves the program as it behaved.
+  {
+    Stopwatch S(Around.Time, A.Times.Commit);
+    Problems = Around.Passes.arm(Sites);
+  }
+  if (!Problems.empty()) {
+    Staged->abandon();
+    return refuse(A, notPatchable(P, Problems));
+  }
+
+  // Initializers of new variables run last of all that can fail: what they do
+  // to the program cannot be taken back.
+  if (!Staged->Initializers.empty()) {
+    Stopwatch S(Around.Time, A.Times.Link);
+    if (Error Failed = Around.Passes.runInitializers(*Staged)) {
+      // Not abandoned: an initializer that still runs needs its code.
+      Staged->keep();
+      return fail(A, "initialize", toString(std::move(Failed)));
+    }
+  }
+
+  // Which bodies are left behind? Asked before the store, looked for after it.
+  std::vector<std::pair<size_t, AddrRange>> Bodies;
+  for (size_t I = 0; I != P.Verdicts.size(); ++I)
+    for (const StagedFunction &F : Staged->Functions)
+      if (!F.Added && F.Symbol == P.Verdicts[I].Symbol)
+        Bodies.push_back({I, Around.Passes.bodyOf(F.Identity)});
+
+  // Beyond this point nothing can be refused: the next store is the commit.
+  adopt(P, *Staged, Next);
+  Expected<Generation> G = [&] {
+    Stopwatch S(Around.Time, A.Times.Commit);
+    return Around.Passes.commit(std::move(*Staged), E.Files);
+  }();
+  if (!G)
+    return fail(A, "commit", toString(G.takeError()));
+  Next.Number = G->Number;
+  for (const StagedFunction &F : G->Functions)
+    Next.Replaced[{F.Unit, F.Symbol}] = {F.Name, G->Number};
+  Generations.resize(Current + 1); // What was undone is gone.
+  Generations.push_back(std::move(Next));
+  Current = Generations.size() - 1;
+  A.Times.Total = Around.Time.now() - A.FirstEvent;
+
+  lookAtStacks(Bodies, P.Verdicts);
+  E.What = Event::Kind::Reloaded;
+  E.Generation = G->Number;
+  E.Verdicts = std::move(P.Verdicts);
+  return E;
+}
+
+/// Functions of units that no edit can reach.
+std::vector<Verdict> Session::problemsOf(const Attempt &A) const {
+  std::vector<Verdict> Problems;
+  for (const Attempt::UnitWork &W : A.Work)
+    if (Units[W.Unit].Problem)
+      Problems.push_back(*Units[W.Unit].Problem);
+  return Problems;
+}
+
+Event Session::refuse(Attempt &A, std::vector<Verdict> Verdicts) {
+  Event E;
+  E.What = Event::Kind::Refused;
+  E.Reload = A.Id;
+  E.Files.assign(A.Files.begin(), A.Files.end());
+  E.Verdicts = std::move(Verdicts);
+  return E;
+}
+
+void Session::adopt(const Plan &P, const StagedGeneration &Staged,
+                    Live &Next) const {
+  recordCommitted(P, Next.Added);
+  for (const StagedFunction &F : Staged.Functions) {
+    if (!F.Added)
+      continue;
+    const CompiledUnit *Unit = Next.Compiled[F.Unit].get();
+    const CompiledFunction *Source =
+        Unit ? Unit->findFunction(F.Symbol) : nullptr;
+    SymbolLinkage Linkage = Source ? Source->Linkage : SymbolLinkage::Internal;
+    Next.Added.Functions[{F.Unit, F.Symbol}] = {F.Identity, Linkage};
+    if (Linkage != SymbolLinkage::Internal)
+      Next.Added.Functions[{"", F.Symbol}] = {F.Identity, Linkage};
+  }
+  for (const StagedVariable &V : Staged.Variables) {
+    Next.Added.Variables[{V.Unit, V.Symbol}] = {V.Address, V.Size};
+    if (V.Linkage != SymbolLinkage::Internal)
+      Next.Added.Variables[{"", V.Symbol}] = {V.Address, V.Size};
+  }
+}
+
+// Looking at stacks while something is pending costs a little; it starts
+// often enough for a person to see `settled` at once, and gets rarer so that
+// a loop that never ends costs nothing over a day.
+static constexpr Nanoseconds FirstPendingLook = std::chrono::milliseconds(50);
+static constexpr Nanoseconds LongestPendingLook = std::chrono::seconds(5);
+
+static std::string describe(const FrameHit &Hit) {
+  std::string Thread =
+      Hit.ThreadName.empty()
+          ? fmt::format("thread {}", Hit.Thread)
+          : fmt::format("thread {} '{}'", Hit.Thread, Hit.ThreadName);
+  return Hit.Certain ? fmt::format("on the stack of {}", Thread)
+                     : fmt::format("perhaps on the stack of {}", Thread);
+}
+
+void Session::lookAtStacks(
+    const std::vector<std::pair<size_t, AddrRange>> &Bodies,
+    std::vector<Verdict> &Verdicts) {
+  std::vector<AddrRange> Ranges;
+  for (const auto &[Index, Body] : Bodies)
+    Ranges.push_back(Body);
+  // Hits come sorted by nothing; the first one of a function names it.
+  std::set<size_t> Seen;
+  for (const FrameHit &Hit : Around.Passes.findFrames(Ranges)) {
+    if (!Seen.insert(Hit.Range).second)
+      continue;
+    Verdict &V = Verdicts[Bodies[Hit.Range].first];
+    V.Kind = VerdictKind::Pending;
+    if (!V.Message.empty())
+      V.Message += "; ";
+    V.Message += describe(Hit) + ": runs the old code until it returns";
+    Pending.push_back({InFlight->Id, V, Bodies[Hit.Range].second});
+  }
+  if (Pending.empty())
+    return;
+  PendingInterval = FirstPendingLook;
+  NextPendingLook = Around.Time.now() + PendingInterval;
+}
+
+void Session::watchPending() {
+  std::vector<AddrRange> Ranges;
+  for (const PendingFunction &P : Pending)
+    Ranges.push_back(P.OldBody);
+  std::set<size_t> Alive;
+  for (const FrameHit &Hit : Around.Passes.findFrames(Ranges))
+    Alive.insert(Hit.Range);
+  std::vector<PendingFunction> Left;
+  std::map<unsigned, Event> Settled;
+  for (size_t I = 0; I != Pending.size(); ++I) {
+    if (Alive.count(I)) {
+      Left.push_back(Pending[I]);
+      continue;
+    }
+    Event &E = Settled[Pending[I].Reload];
+    E.What = Event::Kind::Settled;
+    E.Reload = Pending[I].Reload;
+    E.Verdicts.push_back(Pending[I].Function);
+  }
+  Pending = std::move(Left);
+  for (auto &[Reload, E] : Settled)
+    tell(std::move(E));
+  if (Pending.empty()) {
+    NextPendingLook.reset();
+    return;
+  }
+  PendingInterval = std::min(PendingInterval * 2, LongestPendingLook);
+  NextPendingLook = Around.Time.now() + PendingInterval;
+}

@@ -1,0 +1,412 @@
+// Saves come in at any time, compiling takes long, and the last text must win.
+//
+// So Session is a small machine with at most one attempt in flight. A save
+// that arrives while an attempt compiles or waits either joins it (another
+// file of the same "save all": the attempt starts again with more files) or
+// supersedes it (the attempt ends as `failed`, stage "superseded", and a new
+// one takes over everything that is not live yet). Nothing is lost because an
+// attempt is never told what changed: it looks at what differs between the
+// texts on the disk and the texts that are live.
+//
+// Undo turns that round: texts on the disk that are *ahead* of the program
+// stay out of every attempt until they are saved again.
+
+#include "Project/Includes.h"
+#include "Session/State.h"
+#include "Support/Error.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace hotjit;
+using namespace llvm;
+
+// The log is for `hotjit log`; a day of saves fits.
+static constexpr size_t LogLimit = 1000;
+
+Session::Session(SessionOptions Options, std::vector<ProjectUnit> Units,
+                 Saves Known, Surroundings Around)
+    : Options(Options), Units(std::move(Units)), Known(std::move(Known)),
+      Around(std::move(Around)) {
+  Live First;
+  First.Texts = this->Known.texts();
+  Generations.push_back(std::move(First));
+}
+
+Session::~Session() {
+  if (InFlight)
+    *InFlight->Cancel = true;
+}
+
+void Session::filesChanged(const FileEvents &Events) {
+  std::optional<ChangeSet> Change = Known.apply(Events);
+  if (!Change)
+    return;
+  for (const std::string &File : Change->Files)
+    Ahead.erase(File);
+  if (Options.Manual || Paused)
+    return;
+  begin(Change->Files, Change->Time, nullptr);
+}
+
+void Session::reload(std::vector<std::string> Files, Reply Done) {
+  FileEvents Look;
+  Look.Rescan = Files.empty();
+  Look.Paths = Files;
+  Look.Time = Around.Time.now();
+  bool Changed = Known.apply(Look).has_value();
+  // Asking for a file brings it live even if an undo left it behind.
+  if (Files.empty())
+    Ahead.clear();
+  for (const std::string &File : Files)
+    Ahead.erase(File);
+  if (InFlight && !Changed) {
+    InFlight->Waiting.push_back(std::move(Done));
+    return;
+  }
+  if (dirtyFiles().empty()) {
+    Event Nothing;
+    Nothing.What = Event::Kind::Unchanged;
+    Nothing.Time = Look.Time;
+    Done(Nothing);
+    return;
+  }
+  begin(std::move(Files), Look.Time, std::move(Done));
+}
+
+std::set<std::string> Session::dirtyFiles() const {
+  std::set<std::string> Dirty;
+  const TextSnapshot &LiveTexts = Generations[Current].Texts;
+  for (const auto &Entry : Known.texts().files()) {
+    std::string Path = Entry.getKey().str();
+    std::shared_ptr<const SourceText> Old = LiveTexts.find(Path);
+    if (Old && Old->hash() == Entry.getValue()->hash())
+      continue;
+    if (!Ahead.count(Path))
+      Dirty.insert(Path);
+  }
+  return Dirty;
+}
+
+/// The texts on the disk, but of files that are ahead the live ones.
+TextSnapshot Session::textsToCompile() const {
+  TextSnapshot Texts = Known.texts();
+  for (const std::string &Path : Ahead)
+    Texts = Texts.with(Path, Generations[Current].Texts.find(Path));
+  return Texts;
+}
+
+std::vector<size_t>
+Session::unitsToCompile(const std::set<std::string> &Dirty) const {
+  std::vector<size_t> Result;
+  for (size_t I = 0; I != Units.size(); ++I)
+    if (any_of(Dirty, [&](const std::string &File) {
+          return Units[I].Unit.Path == File || Units[I].Files.count(File);
+        }))
+      Result.push_back(I);
+  return Result;
+}
+
+void Session::begin(std::vector<std::string> Changed, Nanoseconds EventTime,
+                    Reply Done) {
+  auto A = std::make_shared<Attempt>();
+  A->FirstEvent = A->LastEvent = EventTime;
+  bool Joins = false;
+  if (InFlight) {
+    std::shared_ptr<Attempt> Before = std::move(InFlight);
+    InFlight.reset();
+    *Before->Cancel = true;
+    bool AnotherFile = any_of(Changed, [&](const std::string &File) {
+      return !Before->Files.count(File);
+    });
+    Joins = AnotherFile &&
+            EventTime - Before->LastEvent <= Options.Quiet.Quiet &&
+            Before->Waiting.empty();
+    if (Joins) {
+      A->Id = Before->Id;
+      A->FirstEvent = Before->FirstEvent;
+      A->AnotherFile = true;
+    } else {
+      // Who waits for an answer wants that of the last text.
+      A->Waiting = std::move(Before->Waiting);
+      InFlight = Before;
+      finish(fail(*Before, "superseded", "a later save took over"));
+    }
+  }
+  if (!Joins)
+    A->Id = ++LastReload;
+  A->Files = dirtyFiles();
+  A->Texts = textsToCompile();
+  A->LiveTexts = Generations[Current].Texts;
+  if (Done)
+    A->Waiting.push_back(std::move(Done));
+  if (!Joins) {
+    Event E;
+    E.What = Event::Kind::Changed;
+    E.Reload = A->Id;
+    E.Files.assign(A->Files.begin(), A->Files.end());
+    if (E.Files.empty())
+      E.Files = Changed;
+    tell(std::move(E));
+  }
+  for (size_t Unit : unitsToCompile(A->Files))
+    A->Work.emplace_back().Unit = Unit;
+  InFlight = A;
+  startCompiling(*A);
+}
+
+void Session::startCompiling(Attempt &Started) {
+  std::shared_ptr<Attempt> A = InFlight;
+  A->CompileStart = Around.Time.now();
+  A->Times.Detect = A->CompileStart - A->FirstEvent;
+  A->Problems = problemsOf(*A);
+  if (!A->Problems.empty())
+    A->Work.clear(); // Refused whatever the compiler says.
+  Live &Now = Generations[Current];
+  for (Attempt::UnitWork &W : A->Work) {
+    auto It = Now.Compiled.find(Units[W.Unit].Unit.Path);
+    if (It != Now.Compiled.end())
+      W.Old = It->second;
+  }
+  std::vector<TranslationUnit> Commands;
+  for (const Attempt::UnitWork &W : A->Work)
+    Commands.push_back(Units[W.Unit].Unit);
+
+  Stages &Passes = Around.Passes;
+  auto Post = Around.Post;
+  Around.Compiles.run([this, A, Commands, Post, &Passes] {
+    auto CompileOne =
+        [&](const TranslationUnit &Unit, const TextSnapshot &Texts,
+            Attempt::UnitWork &W) -> std::shared_ptr<CompiledUnit> {
+      Expected<CompileResult> R = Passes.compile(Unit, Texts, A->Cancel.get());
+      if (!R) {
+        A->CannotCompile = toString(R.takeError());
+        return nullptr;
+      }
+      A->Times.Parse += R->Parse;
+      A->Times.Compile += R->Lower;
+      W.Diagnostics = std::move(R->Diagnostics);
+      W.Rendered = std::move(R->Rendered);
+      return std::move(R->Unit);
+    };
+    for (size_t I = 0; I != A->Work.size(); ++I) {
+      Attempt::UnitWork &W = A->Work[I];
+      // The new text first: a typo is told before the old text costs time.
+      W.New = CompileOne(Commands[I], A->Texts, W);
+      W.Failed = !W.New;
+      A->CompileFailed |= W.Failed;
+    }
+    for (size_t I = 0; I != A->Work.size() && !A->CompileFailed; ++I) {
+      Attempt::UnitWork &W = A->Work[I];
+      if (W.Old)
+        continue;
+      Attempt::UnitWork OldText;
+      W.Old = CompileOne(Commands[I], A->LiveTexts, OldText);
+      if (!W.Old && A->CannotCompile.empty())
+        A->CannotCompile = fmt::format(
+            "{}: the text that the program was built from does not compile "
+            "with the recorded command: {}",
+            Commands[I].Path, OldText.Rendered);
+    }
+    Post([this, Id = A->Id, A] {
+      if (InFlight == A)
+        compiled(Id);
+    });
+  });
+}
+
+void Session::compiled(unsigned Id) {
+  Attempt &A = *InFlight;
+  A.Compiled = true;
+  for (Attempt::UnitWork &W : A.Work)
+    if (W.Old)
+      Generations[Current].Compiled[Units[W.Unit].Unit.Path] = W.Old;
+  learnFiles(A);
+  wake();
+}
+
+/// An edit may add an #include: from now on that file is the unit's too.
+void Session::learnFiles(Attempt &A) {
+  for (Attempt::UnitWork &W : A.Work) {
+    if (!W.New)
+      continue;
+    for (const std::string &File : W.New->Files) {
+      if (Units[W.Unit].Files.count(File) || isSystemFile(File))
+        continue;
+      if (Error E = Known.keep(File)) {
+        Around.L.warning("{}", toString(std::move(E)));
+        continue;
+      }
+      Units[W.Unit].Files.insert(File);
+      // The unit that is live never read the file, so its text of this moment
+      // is as good as any for the generations so far.
+      for (Live &G : Generations)
+        if (!G.Texts.find(File))
+          G.Texts = G.Texts.with(File, Known.texts().find(File));
+      A.Texts = A.Texts.with(File, Known.texts().find(File));
+      Around.Watch(File);
+    }
+  }
+}
+
+Nanoseconds Session::commitTime(const Attempt &A) const {
+  bool Incomplete = A.CompileFailed || any_of(A.Files, [&](const auto &File) {
+                      std::shared_ptr<const SourceText> Text =
+                          A.Texts.find(File);
+                      return Text && Text->hash() == hashBytes("");
+                    });
+  return Options.Quiet.commitAt(A.FirstEvent, A.LastEvent, A.AnotherFile,
+                                Incomplete);
+}
+
+std::optional<Nanoseconds> Session::nextWake() const {
+  std::optional<Nanoseconds> Next = NextPendingLook;
+  if (InFlight && InFlight->Compiled) {
+    Nanoseconds Commit = commitTime(*InFlight);
+    Next = Next ? std::min(*Next, Commit) : Commit;
+  }
+  return Next;
+}
+
+void Session::wake() {
+  Nanoseconds Now = Around.Time.now();
+  if (InFlight && InFlight->Compiled && commitTime(*InFlight) <= Now)
+    conclude();
+  if (NextPendingLook && *NextPendingLook <= Now)
+    watchPending();
+}
+
+void Session::conclude() {
+  reportDiagnostics(*InFlight);
+  finish(run(*InFlight));
+}
+
+void Session::reportDiagnostics(Attempt &A) {
+  for (Attempt::UnitWork &W : A.Work) {
+    if (W.Diagnostics.empty())
+      continue;
+    Event E;
+    E.What = Event::Kind::Diagnostics;
+    E.Reload = A.Id;
+    E.File = Units[W.Unit].Unit.Path;
+    E.Items = std::move(W.Diagnostics);
+    E.Rendered = std::move(W.Rendered);
+    tell(std::move(E));
+  }
+}
+
+Event Session::fail(Attempt &A, std::string Stage, std::string Message) {
+  Event E;
+  E.What = Event::Kind::Failed;
+  E.Reload = A.Id;
+  E.Files.assign(A.Files.begin(), A.Files.end());
+  E.Stage = std::move(Stage);
+  E.Message = std::move(Message);
+  return E;
+}
+
+/// The one place where an attempt ends.
+void Session::finish(Event E) {
+  std::shared_ptr<Attempt> A = std::move(InFlight);
+  InFlight.reset();
+  A->Times.Total = Around.Time.now() - A->FirstEvent;
+  E.Times = A->Times;
+  tell(E);
+  for (Reply &Done : A->Waiting)
+    Done(E);
+}
+
+void Session::tell(Event E) {
+  E.Time = Around.Time.now();
+  Past.push_back(E);
+  if (Past.size() > LogLimit)
+    Past.pop_front();
+  Around.Tell(E);
+}
+
+Event Session::stepped(Event::Kind What, unsigned Generation) {
+  // An attempt in flight compared with a generation that is no longer live.
+  if (InFlight) {
+    *InFlight->Cancel = true;
+    finish(fail(*InFlight, "superseded", "undo or redo took over"));
+  }
+  for (size_t I = 0; I != Generations.size(); ++I)
+    if (Generations[I].Number == Generation)
+      Current = I;
+  Ahead.clear();
+  Ahead = dirtyFiles();
+  Pending.clear();
+  NextPendingLook.reset();
+  Event E;
+  E.What = What;
+  E.Generation = Generation;
+  E.Files.assign(Ahead.begin(), Ahead.end());
+  tell(E);
+  return Past.back();
+}
+
+Expected<Event> Session::undo() {
+  Expected<Generation> G = Around.Passes.undo();
+  if (!G)
+    return G.takeError();
+  return stepped(Event::Kind::Undone, G->Number);
+}
+
+Expected<Event> Session::redo() {
+  Expected<Generation> G = Around.Passes.redo();
+  if (!G)
+    return G.takeError();
+  return stepped(Event::Kind::Redone, G->Number);
+}
+
+Event Session::pause() {
+  Paused = true;
+  Event E;
+  E.What = Event::Kind::Paused;
+  E.Generation = Generations[Current].Number;
+  tell(E);
+  return Past.back();
+}
+
+Event Session::resume() {
+  Paused = false;
+  Event E;
+  E.What = Event::Kind::Resumed;
+  E.Generation = Generations[Current].Number;
+  tell(E);
+  Event Told = Past.back();
+  std::set<std::string> Dirty = dirtyFiles();
+  if (!Options.Manual && !Dirty.empty())
+    begin({Dirty.begin(), Dirty.end()}, Around.Time.now(), nullptr);
+  return Told;
+}
+
+SessionStatus Session::status() const {
+  const Live &Now = Generations[Current];
+  SessionStatus S;
+  S.Generation = Now.Number;
+  S.Newest = Generations.back().Number;
+  S.Paused = Paused;
+  S.Units = Units.size();
+  S.MemoryBytes = Around.Passes.memoryUsed();
+  for (const auto &File : Known.texts().files())
+    S.TextBytes += File.getValue()->bytesKept();
+  S.Ahead.assign(Ahead.begin(), Ahead.end());
+  std::set<std::string> Dirty = dirtyFiles();
+  S.Dirty.assign(Dirty.begin(), Dirty.end());
+  for (const auto &[Key, Function] : Now.Replaced)
+    S.Functions.push_back(
+        {Function.first, Key.second, Key.first, Function.second});
+  for (const PendingFunction &P : Pending)
+    S.Pending.push_back(P.Function.Name);
+  return S;
+}
+
+std::vector<std::pair<unsigned, Verdict>>
+Session::history(StringRef Function) const {
+  std::vector<std::pair<unsigned, Verdict>> Result;
+  for (const Event &E : Past)
+    for (const Verdict &V : E.Verdicts)
+      if (V.Symbol == Function || V.Name == Function ||
+          StringRef(V.Name).split('(').first == Function)
+        Result.push_back({E.Reload, V});
+  return Result;
+}

@@ -1,0 +1,171 @@
+#ifndef HOTJIT_SESSION_SESSION_H
+#define HOTJIT_SESSION_SESSION_H
+
+#include "Project/Saves.h"
+#include "Session/Event.h"
+#include "Session/Stages.h"
+#include "Support/Log.h"
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace hotjit {
+
+/// A translation unit of the program and what is known of its text.
+struct ProjectUnit {
+  TranslationUnit Unit;
+  const ImageUnit *Built = nullptr;
+  /// Project files that it reads (not system headers): absolute, real.
+  std::set<std::string> Files;
+  /// Set if no edit of the unit can go live: no compile command, built twice,
+  /// a file newer than the program.
+  std::optional<Verdict> Problem;
+};
+
+struct SessionOptions {
+  bool Manual = false; ///< compile and commit only when asked
+  QuietPolicy Quiet;
+};
+
+/// What `hotjit status` shows.
+struct SessionStatus {
+  struct LiveFunction {
+    std::string Name;
+    std::string Symbol;
+    std::string Unit; ///< path
+    unsigned Generation = 0;
+  };
+  unsigned Generation = 0;
+  unsigned Newest = 0; ///< redo leads up to this one
+  bool Paused = false;
+  size_t Units = 0;
+  size_t MemoryBytes = 0;         ///< of new code and data
+  size_t TextBytes = 0;           ///< of kept texts
+  std::vector<std::string> Ahead; ///< files newer than the live code
+  std::vector<std::string> Dirty; ///< saved, but not live: refused or failed
+  std::vector<LiveFunction> Functions; ///< that do not run their built body
+  std::vector<std::string> Pending;    ///< functions with an old frame alive
+};
+
+/// Owns all state of hotjit in one program and runs the passes in order.
+///
+/// Every member is called on one thread, the session thread, except that
+/// `Post` (given by the owner) may be called from the executor's. Reload.cpp
+/// is the table of contents.
+class Session {
+public:
+  using Sink = std::function<void(const Event &)>;
+  using Reply = std::function<void(const Event &)>;
+
+  struct Surroundings {
+    const FileSystem &Files;
+    const Clock &Time;
+    Stages &Passes;
+    Executor &Compiles;
+    Log &L;
+    /// Any thread: runs the function on the session thread, later.
+    std::function<void(std::function<void()>)> Post;
+    /// Session thread: told each event. Must not call back into Session.
+    Sink Tell;
+    /// Session thread: from now on report changes of this file.
+    std::function<void(const std::string &Path)> Watch;
+  };
+
+  Session(SessionOptions Options, std::vector<ProjectUnit> Units, Saves Known,
+          Surroundings Around);
+  ~Session();
+
+  /// Tells an event of the surroundings: Ready.
+  void announce(Event E) { tell(std::move(E)); }
+
+  void filesChanged(const FileEvents &Events);
+
+  /// Looks at Files (all if empty) and reloads what differs from what is live,
+  /// whatever the trigger. Done gets the reload's last event.
+  void reload(std::vector<std::string> Files, Reply Done);
+
+  /// Gives a variable that kept its value when its initializer was edited the
+  /// initial value of the live text. Done gets an error that says why not.
+  using Answer = std::function<void(llvm::Error)>;
+  void reinit(llvm::StringRef Variable, Answer Done);
+
+  llvm::Expected<Event> undo();
+  llvm::Expected<Event> redo();
+  Event pause();
+  Event resume();
+
+  SessionStatus status() const;
+  /// What last happened to the function with this name or symbol.
+  std::vector<std::pair<unsigned, Verdict>>
+  history(llvm::StringRef Function) const;
+  const std::deque<Event> &log() const { return Past; }
+
+  /// When wake() wants to be called next, if at all.
+  std::optional<Nanoseconds> nextWake() const;
+  void wake();
+
+private:
+  struct Attempt;
+  struct Live;
+
+  void begin(std::vector<std::string> Changed, Nanoseconds EventTime,
+             Reply Done);
+  std::vector<size_t> unitsToCompile(const std::set<std::string> &Dirty) const;
+  std::set<std::string> dirtyFiles() const;
+  TextSnapshot textsToCompile() const;
+  void startCompiling(Attempt &A);
+  void compiled(unsigned Id);
+  void reportDiagnostics(Attempt &A);
+  void learnFiles(Attempt &A);
+  Nanoseconds commitTime(const Attempt &A) const;
+  void conclude();
+
+  llvm::Error setInitialValue(const ProjectUnit &Unit, CompiledUnit &Compiled,
+                              llvm::StringRef Symbol);
+
+  // The passes of a reload, in Reload.cpp.
+  Event run(Attempt &A);
+  Event commitPlan(Attempt &A, Plan P);
+  Event refuse(Attempt &A, std::vector<Verdict> Verdicts);
+  Event fail(Attempt &A, std::string Stage, std::string Message);
+  std::vector<Verdict> problemsOf(const Attempt &A) const;
+  void adopt(const Plan &P, const StagedGeneration &Staged, Live &Next) const;
+  void lookAtStacks(const std::vector<std::pair<size_t, AddrRange>> &Bodies,
+                    std::vector<Verdict> &Verdicts);
+
+  void finish(Event E);
+  void tell(Event E);
+  Event stepped(Event::Kind What, unsigned Generation);
+  void watchPending();
+
+  SessionOptions Options;
+  std::vector<ProjectUnit> Units;
+  Saves Known; ///< the files as they are on the disk
+  Surroundings Around;
+
+  std::vector<Live> Generations; ///< what is live in each, 0 is the program
+  size_t Current = 0;            ///< index into Generations
+  std::set<std::string> Ahead;   ///< undone: on the disk, not live
+  std::shared_ptr<Attempt> InFlight;
+  unsigned LastReload = 0;
+  bool Paused = false;
+  std::deque<Event> Past;
+
+  struct PendingFunction {
+    unsigned Reload;
+    Verdict Function;
+    AddrRange OldBody;
+  };
+  std::vector<PendingFunction> Pending;
+  std::optional<Nanoseconds> NextPendingLook;
+  Nanoseconds PendingInterval{0};
+};
+
+} // namespace hotjit
+
+#endif

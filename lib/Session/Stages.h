@@ -1,0 +1,67 @@
+#ifndef HOTJIT_SESSION_STAGES_H
+#define HOTJIT_SESSION_STAGES_H
+
+#include "Compile/Compiler.h"
+#include "Diff/Diff.h"
+#include "Link/Linker.h"
+#include "Patch/Patcher.h"
+#include "Patch/Stacks.h"
+#include <functional>
+
+namespace hotjit {
+
+/// The passes as Session calls them: the real ones, or a test's, which can
+/// fail at any step. Called on the session thread unless a member says
+/// otherwise; no lock is held.
+class Stages {
+public:
+  virtual ~Stages() = default;
+
+  /// On the compile thread.
+  virtual llvm::Expected<CompileResult> compile(const TranslationUnit &Unit,
+                                                const TextSnapshot &Texts,
+                                                const CancelFlag *Cancel) = 0;
+
+  virtual llvm::Expected<PlanOrRefusal> diff(llvm::ArrayRef<UnitChange> Changes,
+                                             const Adopted &Earlier) = 0;
+
+  virtual llvm::Expected<PlanOrRefusal> planReinit(const UnitChange &Live,
+                                                   llvm::StringRef Symbol,
+                                                   const Adopted &Earlier) = 0;
+
+  virtual std::vector<ArmProblem> probe(llvm::ArrayRef<EntrySite> Sites) = 0;
+  virtual llvm::Expected<ProgramAddr> addStub(size_t Module) = 0;
+  virtual llvm::Expected<StagedGeneration> stage(Plan &P,
+                                                 const Identities &Added) = 0;
+  virtual std::vector<ArmProblem> arm(llvm::ArrayRef<EntrySite> Sites) = 0;
+
+  /// Runs the initializers of Staged, in order, on a thread that shares the
+  /// program's descriptor table; waits. Functions that Staged adds can be
+  /// called by them. Error: one of them ended by a fault or did not return in
+  /// time; says which.
+  virtual llvm::Error runInitializers(const StagedGeneration &Staged) = 0;
+
+  virtual llvm::Expected<Generation> commit(StagedGeneration Staged,
+                                            std::vector<std::string> Files) = 0;
+  virtual llvm::Expected<Generation> undo() = 0;
+  virtual llvm::Expected<Generation> redo() = 0;
+
+  /// Where the body that Identity leads to now lies; empty if unknown.
+  virtual AddrRange bodyOf(ProgramAddr Identity) = 0;
+  virtual std::vector<FrameHit>
+  findFrames(llvm::ArrayRef<AddrRange> Ranges) = 0;
+
+  /// Bytes of memory that live and superseded code takes.
+  virtual size_t memoryUsed() = 0;
+};
+
+/// Runs jobs one after the other on another thread, or at once in tests.
+class Executor {
+public:
+  virtual ~Executor() = default;
+  virtual void run(std::function<void()> Job) = 0;
+};
+
+} // namespace hotjit
+
+#endif

@@ -1,0 +1,209 @@
+// What was the program built from?
+//
+// The binary says which files (line tables) and which compiler; the compile
+// database says with which command. A unit needs both. The text of every file
+// is read and kept *now*, because a save overwrites the only copy of the text
+// that the running code came from.
+//
+// A file that is newer than the program is another text than the one it was
+// built from: what the program holds of it is unknown, and is not guessed.
+
+#include "Session/Startup.h"
+#include "Project/Includes.h"
+#include "Support/Error.h"
+#include "Support/FmtSupport.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/GlobPattern.h"
+#include "llvm/Support/MD5.h"
+#include "llvm/Support/Path.h"
+
+using namespace hotjit;
+using namespace llvm;
+
+static Expected<CompileCommands> findCommands(const FileSystem &FS,
+                                              const Image &Program,
+                                              const ProjectOptions &Options) {
+  if (!Options.BuildDirectory.empty())
+    return CompileCommands::load(FS, Options.BuildDirectory);
+  std::vector<std::string> Candidates;
+  StringSet<> Seen;
+  for (const ImageUnit &U : Program.units())
+    if (!isSystemFile(U.Path) && Seen.insert(U.Directory).second)
+      Candidates.push_back(U.Directory);
+  for (const ImageModule &M : Program.modules())
+    if (M.Executable)
+      Candidates.push_back(sys::path::parent_path(M.Path).str());
+  return CompileCommands::find(FS, Candidates);
+}
+
+static Expected<std::vector<GlobPattern>>
+compileGlobs(ArrayRef<std::string> Globs) {
+  std::vector<GlobPattern> Result;
+  for (const std::string &Glob : Globs) {
+    Expected<GlobPattern> P = GlobPattern::create(Glob);
+    if (!P)
+      return makeError("'{}' is not a glob: {}", Glob, toString(P.takeError()));
+    Result.push_back(std::move(*P));
+  }
+  return Result;
+}
+
+static Verdict problem(const ProjectUnit &U, Reason Code, std::string Message) {
+  Verdict V;
+  V.Name = sys::path::filename(U.Unit.Path).str();
+  V.Place.File = U.Unit.Path;
+  V.Kind = VerdictKind::Refused;
+  V.Code = Code;
+  V.Message = std::move(Message);
+  return V;
+}
+
+/// True if the text that the program was built from is not the one on the disk.
+static bool isStale(const FileSystem &FS, const ImageSource &Source,
+                    StringRef Text, const ImageModule &Module) {
+  if (Source.MD5) {
+    MD5 Hash;
+    Hash.update(Text);
+    MD5::MD5Result Result;
+    Hash.final(Result);
+    return !std::equal(Result.begin(), Result.end(), Source.MD5->begin());
+  }
+  Expected<FileStatus> Status = FS.status(Source.Path);
+  if (!Status) {
+    consumeError(Status.takeError());
+    return false; // Gone: its unit will say so when it is compiled.
+  }
+  auto Seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(Status->Modified);
+  return Seconds.count() > Module.FileModified;
+}
+
+/// The unit's command, or why there is none that can be trusted.
+static void assignCommand(ProjectUnit &U, const CompileCommands &Commands,
+                          const Image &Program) {
+  std::string Path = U.Built->Path;
+  U.Unit.Path = Path;
+  std::vector<const TranslationUnit *> Found = Commands.findUnits(Path);
+  if (Found.empty()) {
+    U.Problem = problem(
+        U, Reason::NoCompileCommand,
+        fmt::format("no command for it in {}; build with a compile database "
+                    "(CMAKE_EXPORT_COMPILE_COMMANDS, bear) and start again",
+                    Commands.path()));
+    return;
+  }
+  U.Unit = *Found.front();
+  if (Found.size() > 1)
+    U.Problem = problem(U, Reason::BuiltTwice,
+                        fmt::format("{} has {} different commands for it; "
+                                    "which one this program was built with is "
+                                    "not known",
+                                    Commands.path(), Found.size()));
+  else if (Program.findUnits(Path).size() > 1)
+    U.Problem = problem(U, Reason::BuiltTwice,
+                        "the program holds it twice; reloading both copies is "
+                        "not supported yet");
+}
+
+/// The unit that Built is, with its command and the files it may read; nullopt
+/// if the user left it out.
+static std::optional<ProjectUnit>
+makeUnit(const ImageUnit &Built, const CompileCommands &Commands,
+         const Image &Program, IncludeScanner &Scanner,
+         ArrayRef<GlobPattern> Include, ArrayRef<GlobPattern> Exclude) {
+  auto Matches = [&](const GlobPattern &G) { return G.match(Built.Path); };
+  if (isSystemFile(Built.Path) || any_of(Exclude, Matches) ||
+      (!Include.empty() && none_of(Include, Matches)))
+    return std::nullopt;
+  ProjectUnit U;
+  U.Built = &Built;
+  assignCommand(U, Commands, Program);
+  if (Built.LTO)
+    U.Problem = problem(U, Reason::LinkTimeOptimized,
+                        "the program was linked with link-time optimization, "
+                        "which leaves no unit as it was; build without -flto");
+  if (!U.Unit.Arguments.empty())
+    U.Files = Scanner.filesOf(U.Unit);
+  for (const ImageSource &Source : Built.Sources)
+    if (!isSystemFile(Source.Path) && sys::path::is_absolute(Source.Path) &&
+        !StringRef(Source.Path).ends_with("<built-in>"))
+      U.Files.insert(Source.Path);
+  // GCC's LTO calls its units "<artificial>".
+  if (!StringRef(U.Unit.Path).ends_with(">"))
+    U.Files.insert(U.Unit.Path);
+  return U;
+}
+
+/// Finds the unit's files that are not what it was built from.
+static void findStale(ProjectUnit &U, const FileSystem &FS,
+                      const TextSnapshot &Texts, const ImageModule &Module,
+                      std::set<std::string> &Stale) {
+  for (const std::string &File : U.Files) {
+    std::shared_ptr<const SourceText> Text = Texts.find(File);
+    if (!Text)
+      continue;
+    ImageSource Source{File, {}};
+    for (const ImageSource &S : U.Built->Sources)
+      if (S.Path == File)
+        Source = S;
+    if (!isStale(FS, Source, Text->text(), Module))
+      continue;
+    Stale.insert(File);
+    if (!U.Problem)
+      U.Problem = problem(
+          U, Reason::StaleSource,
+          fmt::format("{} is not the text that the program was built from; "
+                      "build and start again",
+                      File));
+  }
+}
+
+Expected<Project> hotjit::findProject(const FileSystem &FS, const Clock &C,
+                                      const Image &Program,
+                                      const ProjectOptions &Options) {
+  if (Program.units().empty())
+    return makeError("the program has no debug information that hotjit can "
+                     "read; build it with -g");
+  Expected<std::vector<GlobPattern>> Include = compileGlobs(Options.Include);
+  if (!Include)
+    return Include.takeError();
+  Expected<std::vector<GlobPattern>> Exclude = compileGlobs(Options.Exclude);
+  if (!Exclude)
+    return Exclude.takeError();
+  Expected<CompileCommands> Commands = findCommands(FS, Program, Options);
+  if (!Commands)
+    return Commands.takeError();
+
+  Project P{{}, Saves(FS, C), {}, {}};
+  IncludeScanner Scanner(FS);
+  std::set<std::string> Files, Stale;
+  size_t WithoutCommand = 0;
+  for (const ImageUnit &Built : Program.units()) {
+    std::optional<ProjectUnit> U =
+        makeUnit(Built, *Commands, Program, Scanner, *Include, *Exclude);
+    if (!U)
+      continue;
+    WithoutCommand += U->Unit.Arguments.empty();
+    Files.insert(U->Files.begin(), U->Files.end());
+    P.Units.push_back(std::move(*U));
+  }
+  if (P.Units.empty())
+    return makeError("no source file of the program is left to watch; look at "
+                     "--include and --exclude");
+  if (WithoutCommand == P.Units.size())
+    return makeError("none of the program's {} units has a usable command in "
+                     "{}: {}: {}",
+                     P.Units.size(), Commands->path(),
+                     P.Units.front().Unit.Path,
+                     P.Units.front().Problem->Message);
+
+  // From here on the texts are ours: what is saved now is a change.
+  if (Error E = P.Known.keepAll(Files))
+    P.Notes.push_back(toString(std::move(E)));
+  for (ProjectUnit &U : P.Units)
+    findStale(U, FS, P.Known.texts(), Program.modules()[U.Built->Module],
+              Stale);
+  P.Stale.assign(Stale.begin(), Stale.end());
+  return P;
+}

@@ -1,0 +1,58 @@
+#ifndef HOTJIT_SESSION_STATE_H
+#define HOTJIT_SESSION_STATE_H
+
+// What Session.cpp and Reload.cpp share and nobody else sees.
+
+#include "Session/Session.h"
+
+namespace hotjit {
+
+/// What the program runs in one generation. Values: undo goes back to one.
+struct Session::Live {
+  unsigned Number = 0;
+  TextSnapshot Texts;
+  /// The units as compiled from Texts, as far as somebody asked; by path.
+  std::map<std::string, std::shared_ptr<CompiledUnit>> Compiled;
+  Adopted Added;
+  /// Names of functions that do not run the body they were built with, by
+  /// unit and symbol, with the generation that their body is from.
+  std::map<std::pair<std::string, std::string>,
+           std::pair<std::string, unsigned>>
+      Replaced;
+};
+
+/// One reload from the first event to its verdict. The executor's thread
+/// writes Work[i]'s results and Times until `compiled` is posted, nobody else
+/// reads them before.
+struct Session::Attempt {
+  unsigned Id = 0;
+  std::set<std::string> Files; ///< that differ from what is live
+  TextSnapshot Texts;          ///< to compile
+  TextSnapshot LiveTexts;      ///< of the generation it started from
+  Nanoseconds FirstEvent{0};
+  Nanoseconds LastEvent{0};
+  Nanoseconds CompileStart{0};
+  bool AnotherFile = false;
+  bool Compiled = false;
+  bool CompileFailed = false;
+  std::string CannotCompile; ///< the compile could not be tried: why
+  std::shared_ptr<CancelFlag> Cancel = std::make_shared<CancelFlag>(false);
+  std::vector<Session::Reply> Waiting;
+  Timings Times;
+
+  struct UnitWork {
+    size_t Unit = 0; ///< index into Units
+    std::shared_ptr<CompiledUnit> Old;
+    std::shared_ptr<CompiledUnit> New;
+    std::vector<Diagnostic> Diagnostics;
+    std::string Rendered;
+    bool Failed = false;
+  };
+  std::vector<UnitWork> Work;
+  /// Units that no edit can reach: refused whatever else.
+  std::vector<Verdict> Problems;
+};
+
+} // namespace hotjit
+
+#endif

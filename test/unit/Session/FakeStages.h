@@ -1,0 +1,255 @@
+#ifndef HOTJIT_TEST_SESSION_FAKESTAGES_H
+#define HOTJIT_TEST_SESSION_FAKESTAGES_H
+
+// A program that exists only as a list of what was done to it. Each pass can
+// be told to fail; a reload that fails anywhere must leave no trace in it.
+
+#include "FakeFileSystem.h"
+#include "ManualClock.h"
+#include "Session/Session.h"
+#include "Support/Error.h"
+#include "gtest/gtest.h"
+
+namespace hotjit {
+
+class FakeStages final : public Stages {
+public:
+  /// Passes that can fail, in the order in which a reload calls them.
+  enum Step {
+    Compile,
+    Diff,
+    Probe,
+    AddStub,
+    Stage,
+    Arm,
+    Initialize,
+    Commit,
+    StepCount
+  };
+  std::optional<Step> FailAt;
+  bool Refuse = false;
+  bool CodeUnchanged = false;
+  bool HasSyntaxError = false;
+  bool FunctionOnStack = false;
+
+  /// What the program sees.
+  unsigned LiveGeneration = 0;
+  unsigned NewestGeneration = 0;
+  std::vector<std::string> LiveTexts{"built"};
+  int ArmCalls = 0;
+  int CompileCalls = 0;
+
+  llvm::Expected<CompileResult> compile(const TranslationUnit &Unit,
+                                        const TextSnapshot &Texts,
+                                        const CancelFlag *) override {
+    ++CompileCalls;
+    if (FailAt == Compile)
+      return makeError("no such command");
+    CompileResult R;
+    if (HasSyntaxError) {
+      Diagnostic D;
+      D.Place = {Unit.Path, 1};
+      D.Message = "expected ';'";
+      R.Diagnostics.push_back(D);
+      R.Rendered = "a.c:1: error: expected ';'";
+      return R;
+    }
+    R.Unit = std::make_unique<CompiledUnit>();
+    R.Unit->Path = Unit.Path;
+    R.Unit->Files = {Unit.Path};
+    TextOf[R.Unit.get()] = Texts.find(Unit.Path)->text();
+    return R;
+  }
+
+  llvm::Expected<PlanOrRefusal> diff(llvm::ArrayRef<UnitChange> Changes,
+                                     const Adopted &) override {
+    if (FailAt == Diff)
+      return makeError("debug info is damaged");
+    Verdict V;
+    V.Symbol = V.Name = "f";
+    if (Refuse) {
+      V.Kind = VerdictKind::Refused;
+      V.Code = Reason::LayoutChanged;
+      return PlanOrRefusal(Refusal{{V}});
+    }
+    Plan P;
+    if (CodeUnchanged)
+      return PlanOrRefusal(std::move(P));
+    PlannedUnit U;
+    U.New = Changes.front().New;
+    U.Functions.resize(2);
+    U.Functions[0].Symbol = "f";
+    U.Functions[0].Entry = ProgramAddr(0x1000);
+    U.Functions[1].Symbol = "g";
+    U.Functions[1].What = PlannedFunction::Action::Add;
+    P.Units.push_back(std::move(U));
+    P.Verdicts = {V};
+    return PlanOrRefusal(std::move(P));
+  }
+
+  llvm::Expected<PlanOrRefusal> planReinit(const UnitChange &, llvm::StringRef,
+                                           const Adopted &) override {
+    return PlanOrRefusal(Plan());
+  }
+
+  std::vector<ArmProblem> probe(llvm::ArrayRef<EntrySite> Sites) override {
+    if (FailAt == Probe)
+      return {{Sites[0].Entry, false, "too short"}};
+    return {};
+  }
+  llvm::Expected<ProgramAddr> addStub(size_t) override {
+    if (FailAt == AddStub)
+      return makeError("no memory near the program");
+    return ProgramAddr(0x9000);
+  }
+  llvm::Expected<StagedGeneration> stage(Plan &P,
+                                         const Identities &Added) override {
+    if (FailAt == Stage)
+      return makeError("undefined symbol 'frob' needed by 'f'");
+    StagedText = TextOf[P.Units[0].New];
+    StagedGeneration S;
+    StagedFunction F;
+    F.Unit = P.Units[0].New->Path;
+    F.Symbol = F.Name = "f";
+    F.Identity = ProgramAddr(0x1000);
+    S.Functions.push_back(F);
+    S.Initializers = {ProgramAddr(0x7000)};
+    return S;
+  }
+  std::vector<ArmProblem> arm(llvm::ArrayRef<EntrySite> Sites) override {
+    if (FailAt == Arm)
+      return {{Sites[0].Entry, true, "a breakpoint stands there"}};
+    ++ArmCalls;
+    return {};
+  }
+  llvm::Error runInitializers(const StagedGeneration &) override {
+    if (FailAt == Initialize)
+      return makeError("the initializer of 'x' threw");
+    return llvm::Error::success();
+  }
+  llvm::Expected<Generation> commit(StagedGeneration Staged,
+                                    std::vector<std::string> Files) override {
+    if (FailAt == Commit) {
+      Staged.abandon();
+      return makeError("out of memory");
+    }
+    Staged.keep();
+    LiveTexts.resize(LiveGeneration + 1);
+    LiveTexts.push_back(StagedText);
+    NewestGeneration = ++LiveGeneration;
+    return Generation{LiveGeneration, std::move(Files), Staged.Functions};
+  }
+  llvm::Expected<Generation> undo() override {
+    if (LiveGeneration == 0)
+      return makeError("nothing to undo");
+    return Generation{--LiveGeneration, {}, {}};
+  }
+  llvm::Expected<Generation> redo() override {
+    if (LiveGeneration == NewestGeneration)
+      return makeError("nothing to redo");
+    return Generation{++LiveGeneration, {}, {}};
+  }
+  AddrRange bodyOf(ProgramAddr Identity) override {
+    return {Identity, Identity + 16};
+  }
+  std::vector<FrameHit> findFrames(llvm::ArrayRef<AddrRange> Ranges) override {
+    if (Ranges.empty() || !FunctionOnStack)
+      return {};
+    return {{0, 42, "worker", true}};
+  }
+  size_t memoryUsed() override { return 0; }
+
+  /// The text whose code the program runs.
+  const std::string &live() const { return LiveTexts[LiveGeneration]; }
+
+private:
+  std::map<const CompiledUnit *, std::string> TextOf;
+  std::string StagedText;
+};
+
+/// Jobs run when the test says so.
+class HeldExecutor final : public Executor {
+public:
+  std::vector<std::function<void()>> Jobs;
+  void run(std::function<void()> Job) override { Jobs.push_back(Job); }
+  void runAll() {
+    std::vector<std::function<void()>> Now = std::move(Jobs);
+    Jobs.clear();
+    for (auto &Job : Now)
+      Job();
+  }
+};
+
+/// One program of two units, a.c and b.c, and its Session, without threads.
+class SessionTest : public ::testing::Test {
+protected:
+  test::FakeFileSystem FS;
+  test::ManualClock Time;
+  FakeStages Program;
+  HeldExecutor Compiles;
+  Log L;
+  std::vector<Event> Told;
+  std::vector<std::function<void()>> Posted;
+  std::unique_ptr<Session> S;
+
+  void SetUp() override {
+    FS.write("/p/a.c", "a1");
+    FS.write("/p/b.c", "b1");
+    start({});
+  }
+
+  /// Problem: of a.c's unit.
+  void start(SessionOptions Options, std::optional<Verdict> Problem = {}) {
+    Saves Known(FS, Time);
+    std::vector<ProjectUnit> Units;
+    for (const char *Path : {"/p/a.c", "/p/b.c"}) {
+      EXPECT_FALSE(bool(Known.keep(Path)));
+      ProjectUnit U;
+      U.Unit.Path = Path;
+      U.Files = {Path};
+      if (Units.empty())
+        U.Problem = Problem;
+      Units.push_back(U);
+    }
+    S = std::make_unique<Session>(
+        Options, std::move(Units), std::move(Known),
+        Session::Surroundings{
+            FS, Time, Program, Compiles, L,
+            [this](std::function<void()> F) { Posted.push_back(F); },
+            [this](const Event &E) { Told.push_back(E); },
+            [](const std::string &) {}});
+  }
+
+  /// An editor writes the file; the kernel's event arrives.
+  void save(const char *Path, const char *Text) {
+    FS.write(Path, Text);
+    S->filesChanged({{Path}, false, Time.now()});
+  }
+
+  /// Everything that is under way runs to its end.
+  void settle() {
+    Compiles.runAll();
+    while (!Posted.empty()) {
+      auto Now = std::move(Posted);
+      Posted.clear();
+      for (auto &F : Now)
+        F();
+    }
+    if (std::optional<Nanoseconds> Next = S->nextWake()) {
+      if (*Next > Time.now())
+        Time.advance(*Next - Time.now());
+      S->wake();
+    }
+  }
+
+  std::string kinds() const {
+    std::string Result;
+    for (const Event &E : Told)
+      Result += std::string(Result.empty() ? "" : " ") + spell(E.What);
+    return Result;
+  }
+};
+
+} // namespace hotjit
+
+#endif

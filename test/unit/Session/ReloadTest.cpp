@@ -1,0 +1,192 @@
+// One reload, from the save to the verdict, failing at each pass in turn.
+
+#include "FakeStages.h"
+
+using namespace hotjit;
+using Kind = Event::Kind;
+
+TEST_F(SessionTest, ASaveGoesLive) {
+  save("/p/a.c", "a2");
+  settle();
+  EXPECT_EQ(kinds(), "changed reloaded");
+  EXPECT_EQ(Program.live(), "a2");
+  EXPECT_EQ(Told.back().Reload, 1u);
+  EXPECT_EQ(Told.back().Generation, 1u);
+  ASSERT_EQ(Told.back().Files.size(), 1u);
+  EXPECT_EQ(Told.back().Files[0], "/p/a.c");
+}
+
+// H3: a touch is no change.
+TEST_F(SessionTest, ASaveOfTheSameTextIsNothing) {
+  save("/p/a.c", "a1");
+  settle();
+  EXPECT_EQ(kinds(), "");
+}
+
+TEST_F(SessionTest, ACommentIsUnchangedAndTheNextEditComparesWithIt) {
+  Program.CodeUnchanged = true;
+  save("/p/a.c", "a1 // comment");
+  settle();
+  EXPECT_EQ(kinds(), "changed unchanged");
+  Program.CodeUnchanged = false;
+  save("/p/a.c", "a2");
+  settle();
+  EXPECT_EQ(Program.live(), "a2");
+}
+
+// E1: a typo is told with its place, the old code runs, the fix goes live.
+TEST_F(SessionTest, ATypoFailsAndItsFixGoesLive) {
+  Program.HasSyntaxError = true;
+  save("/p/a.c", "a2;;");
+  settle();
+  EXPECT_EQ(kinds(), "changed diagnostics failed");
+  EXPECT_EQ(Told[1].Items[0].Message, "expected ';'");
+  EXPECT_EQ(Told[2].Stage, "compile");
+  EXPECT_EQ(Program.live(), "built");
+  Program.HasSyntaxError = false;
+  save("/p/a.c", "a3");
+  settle();
+  EXPECT_EQ(Program.live(), "a3");
+}
+
+// E2: nothing of a save-all goes live while one file does not compile; then
+// all of it does.
+TEST_F(SessionTest, AFailedFileIsStillPartOfTheNextReload) {
+  Program.HasSyntaxError = true;
+  save("/p/a.c", "a2;;");
+  settle();
+  Program.HasSyntaxError = false;
+  save("/p/b.c", "b2");
+  settle();
+  EXPECT_EQ(Told.back().What, Kind::Reloaded);
+  EXPECT_EQ(Told.back().Files, (std::vector<std::string>{"/p/a.c", "/p/b.c"}));
+}
+
+// I1: an edit that cannot be compiled is refused, never "unchanged".
+TEST_F(SessionTest, AUnitWithAProblemIsRefusedWithIt) {
+  Verdict Problem;
+  Problem.Kind = VerdictKind::Refused;
+  Problem.Code = Reason::NoCompileCommand;
+  start({}, Problem);
+  save("/p/a.c", "a2");
+  settle();
+  EXPECT_EQ(kinds(), "changed refused");
+  ASSERT_EQ(Told.back().Verdicts.size(), 1u);
+  EXPECT_EQ(Told.back().Verdicts[0].Code, Reason::NoCompileCommand);
+  EXPECT_EQ(Program.CompileCalls, 0);
+  EXPECT_EQ(S->status().Dirty, std::vector<std::string>{"/p/a.c"});
+}
+
+TEST_F(SessionTest, ARefusalLeavesTheFileDirty) {
+  Program.Refuse = true;
+  save("/p/a.c", "a2");
+  settle();
+  EXPECT_EQ(kinds(), "changed refused");
+  EXPECT_EQ(Program.live(), "built");
+  EXPECT_EQ(S->status().Dirty, std::vector<std::string>{"/p/a.c"});
+}
+
+// Invariants 1 and 3: whichever pass fails, nothing became live, the attempt
+// has exactly one verdict, and the next good save works (E3).
+class FailingReload : public SessionTest,
+                      public ::testing::WithParamInterface<int> {};
+
+TEST_P(FailingReload, LeavesTheProgramAsItWas) {
+  Program.FailAt = static_cast<FakeStages::Step>(GetParam());
+  save("/p/a.c", "a2");
+  settle();
+  EXPECT_EQ(Program.live(), "built");
+  EXPECT_EQ(Program.LiveGeneration, 0u);
+  ASSERT_EQ(Told.size(), 2u) << kinds();
+  EXPECT_EQ(Told[0].What, Kind::Changed);
+  EXPECT_TRUE(Told[1].What == Kind::Failed || Told[1].What == Kind::Refused);
+  EXPECT_EQ(S->status().Generation, 0u);
+  if (GetParam() < FakeStages::Arm) {
+    EXPECT_EQ(Program.ArmCalls, 0);
+  }
+
+  Program.FailAt.reset();
+  save("/p/a.c", "a3");
+  settle();
+  EXPECT_EQ(Told.back().What, Kind::Reloaded);
+  EXPECT_EQ(Program.live(), "a3");
+}
+
+INSTANTIATE_TEST_SUITE_P(EachPass, FailingReload,
+                         ::testing::Range(0, int(FakeStages::StepCount)));
+
+// E14: undo and redo over five generations; undo, then edit.
+TEST_F(SessionTest, UndoAndRedoMoveTheProgram) {
+  for (const char *Text : {"a2", "a3", "a4", "a5", "a6"}) {
+    save("/p/a.c", Text);
+    settle();
+  }
+  for (unsigned G : {4, 3, 2, 1, 0}) {
+    llvm::Expected<Event> E = S->undo();
+    ASSERT_TRUE(bool(E));
+    EXPECT_EQ(E->Generation, G);
+    EXPECT_EQ(S->status().Ahead, std::vector<std::string>{"/p/a.c"});
+  }
+  EXPECT_EQ(llvm::toString(S->undo().takeError()), "nothing to undo");
+  ASSERT_TRUE(bool(S->redo()));
+  EXPECT_EQ(Program.live(), "a2");
+  save("/p/a.c", "a7");
+  settle();
+  EXPECT_EQ(Program.live(), "a7");
+  EXPECT_EQ(S->status().Generation, 2u);
+  EXPECT_EQ(llvm::toString(S->redo().takeError()), "nothing to redo");
+}
+
+// What an undo left behind does not slip in with another file's save.
+TEST_F(SessionTest, AFileThatIsAheadWaitsForItsOwnSave) {
+  save("/p/a.c", "a2");
+  settle();
+  ASSERT_TRUE(bool(S->undo()));
+  save("/p/b.c", "b2");
+  settle();
+  EXPECT_EQ(Told.back().Files, std::vector<std::string>{"/p/b.c"});
+  EXPECT_EQ(S->status().Ahead, std::vector<std::string>{"/p/a.c"});
+}
+
+// B40: the verdict says so while an old frame is alive, and again when it ends.
+TEST_F(SessionTest, AFunctionOnAStackIsPendingUntilItSettles) {
+  Program.FunctionOnStack = true;
+  save("/p/a.c", "a2");
+  settle();
+  ASSERT_EQ(Told.back().What, Kind::Reloaded);
+  EXPECT_EQ(Told.back().Verdicts[0].Kind, VerdictKind::Pending);
+  EXPECT_NE(Told.back().Verdicts[0].Message.find("worker"), std::string::npos);
+  EXPECT_EQ(S->status().Pending, std::vector<std::string>{"f"});
+  settle();
+  EXPECT_EQ(kinds(), "changed reloaded");
+  Program.FunctionOnStack = false;
+  settle();
+  EXPECT_EQ(kinds(), "changed reloaded settled");
+  EXPECT_FALSE(S->nextWake());
+}
+
+TEST_F(SessionTest, ManualTriggerWaitsToBeAsked) {
+  SessionOptions Options;
+  Options.Manual = true;
+  start(Options);
+  save("/p/a.c", "a2");
+  settle();
+  EXPECT_EQ(kinds(), "");
+  std::optional<Event> Answer;
+  S->reload({}, [&](const Event &E) { Answer = E; });
+  settle();
+  ASSERT_TRUE(Answer);
+  EXPECT_EQ(Answer->What, Kind::Reloaded);
+  EXPECT_EQ(Program.live(), "a2");
+}
+
+TEST_F(SessionTest, PauseKeepsSavesForLater) {
+  S->pause();
+  save("/p/a.c", "a2");
+  settle();
+  EXPECT_EQ(Program.live(), "built");
+  S->resume();
+  settle();
+  EXPECT_EQ(Program.live(), "a2");
+  EXPECT_EQ(kinds(), "paused resumed changed reloaded");
+}

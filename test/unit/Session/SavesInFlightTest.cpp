@@ -1,0 +1,98 @@
+// Saves that arrive while an attempt is under way. Time runs to the right:
+//
+//   a.c saved   |--compile--|..quiet..| commit
+//   b.c saved      ^ joins: same attempt, more files
+//   a.c saved              ^ supersedes: the last text wins
+
+#include "FakeStages.h"
+
+using namespace hotjit;
+using namespace std::chrono_literals;
+using Kind = Event::Kind;
+
+// H5: the files of a "save all" are one reload.
+TEST_F(SessionTest, AnotherFileWithinTheQuietTimeJoins) {
+  save("/p/a.c", "a2");
+  Time.advance(5ms);
+  save("/p/b.c", "b2");
+  settle();
+  EXPECT_EQ(kinds(), "changed reloaded");
+  EXPECT_EQ(Told.back().Files.size(), 2u);
+}
+
+// D10: the last text wins, and each request has exactly one verdict.
+TEST_F(SessionTest, ALaterSaveOfTheSameFileSupersedes) {
+  save("/p/a.c", "a2");
+  save("/p/a.c", "a3");
+  save("/p/a.c", "a4");
+  settle();
+  EXPECT_EQ(kinds(), "changed failed changed failed changed reloaded");
+  EXPECT_EQ(Told[1].Stage, "superseded");
+  EXPECT_EQ(Told[1].Reload, 1u);
+  EXPECT_EQ(Told[3].Reload, 2u);
+  EXPECT_EQ(Told[5].Reload, 3u);
+  EXPECT_EQ(Program.live(), "a4");
+}
+
+// A compile that ends after its attempt was superseded is thrown away.
+TEST_F(SessionTest, TheResultOfASupersededCompileIsNotUsed) {
+  save("/p/a.c", "a2");
+  Compiles.runAll(); // its result is posted, not yet taken
+  save("/p/a.c", "a3");
+  settle();
+  EXPECT_EQ(Program.live(), "a3");
+  EXPECT_EQ(Program.NewestGeneration, 1u);
+}
+
+TEST_F(SessionTest, AReloadRequestGetsTheAnswerForTheLastText) {
+  save("/p/a.c", "a2");
+  std::vector<Kind> Answers;
+  S->reload({}, [&](const Event &E) { Answers.push_back(E.What); });
+  save("/p/a.c", "a3");
+  settle();
+  EXPECT_EQ(Answers, std::vector<Kind>{Kind::Reloaded});
+  EXPECT_EQ(Program.live(), "a3");
+}
+
+TEST_F(SessionTest, AReloadRequestWithNothingToDoIsAnsweredAtOnce) {
+  std::vector<Kind> Answers;
+  S->reload({}, [&](const Event &E) { Answers.push_back(E.What); });
+  EXPECT_EQ(Answers, std::vector<Kind>{Kind::Unchanged});
+  EXPECT_EQ(kinds(), "");
+}
+
+TEST_F(SessionTest, UndoWhileCompilingSupersedes) {
+  save("/p/a.c", "a2");
+  settle();
+  save("/p/a.c", "a3");
+  ASSERT_TRUE(bool(S->undo()));
+  settle();
+  EXPECT_EQ(Program.live(), "built");
+  EXPECT_EQ(Told[3].Stage, "superseded");
+}
+
+// H4: a formatter's second write comes as a reload of its own.
+TEST_F(SessionTest, AFormatterWritesAgain) {
+  save("/p/a.c", "a2");
+  settle();
+  Time.advance(80ms);
+  save("/p/a.c", "a2 formatted");
+  settle();
+  EXPECT_EQ(Program.live(), "a2 formatted");
+  EXPECT_EQ(kinds(), "changed reloaded changed reloaded");
+}
+
+// H5, E2: a file of the batch that is saved half-written is waited for.
+TEST_F(SessionTest, AnEmptyFileIsNotCommittedAtOnce) {
+  save("/p/a.c", "");
+  Compiles.runAll();
+  auto Now = std::move(Posted);
+  Posted.clear();
+  for (auto &F : Now)
+    F();
+  EXPECT_EQ(kinds(), "changed");
+  ASSERT_TRUE(S->nextWake());
+  save("/p/a.c", "a2");
+  settle();
+  EXPECT_EQ(Program.live(), "a2");
+}
