@@ -1,0 +1,72 @@
+#ifndef HOTJIT_AGENT_AGENT_H
+#define HOTJIT_AGENT_AGENT_H
+
+/* What the files of libhotjit.so know of each other. Agent.c has the rules. */
+
+#include "Agent/EngineAbi.h"
+#include "hotjit/hotjit.h"
+#include <pthread.h>
+#include <signal.h>
+
+/* -- Environment.c ------------------------------------------------------- */
+
+/* What the environment asks for; strings are copies that live for ever. */
+struct hotjit_environment {
+  struct hotjit_engine_options options;
+  const char *socket; /* where the engine must listen */
+  const char *error;  /* a value that is none, or null */
+};
+
+/* Reads HOTJIT_* and takes them out of the environment, with the entry of
+   `own_path` in LD_PRELOAD; puts HOTJIT_PROGRAM_SOCKET there. `given` (may be
+   null) wins over the environment. Only while the program has one thread, or
+   promises as setenv does. */
+void hotjit_agent_read_environment(struct hotjit_environment *out,
+                                   const hotjit_options *given,
+                                   const char *own_path);
+
+/* -- Signals.c ----------------------------------------------------------- */
+
+/* From now on SIGILL is kept unblocked and the program's handler for it is
+   chained. There is no way back: armed entries stay. */
+void hotjit_agent_keep_sigill(void);
+/* Calls of sigaction from [begin, end) are the engine's. */
+void hotjit_agent_set_engine_text(const char *begin, const char *end);
+/* libc's pthread_sigmask. */
+int hotjit_agent_real_sigmask(int how, const sigset_t *set, sigset_t *old);
+/* All signals but those that a fault of the thread itself raises. */
+void hotjit_agent_quiet_signals(sigset_t *set);
+void hotjit_agent_signals_fork_prepare(void);
+void hotjit_agent_signals_fork_done(void);
+
+/* -- Jobs.c -------------------------------------------------------------- */
+
+/* Serves jobs on the calling thread until hotjit_agent_end_jobs, or until a
+   job of it was given up and another thread took over. */
+void hotjit_agent_serve_jobs(void);
+int hotjit_agent_run_job(void (*f)(void *arg), void *arg, uint32_t timeout_ms);
+void hotjit_agent_end_jobs(void);
+/* Any thread; `body` runs on a detached thread named "hotjit" with a stack of
+   16 MB and quiet signals. Nonzero: errno's value. */
+int hotjit_agent_start_thread(void *(*body)(void *), void *argument);
+
+/* -- Agent.c ------------------------------------------------------------- */
+
+enum hotjit_agent_state {
+  HOTJIT_AGENT_OFF,      /* never asked for */
+  HOTJIT_AGENT_STARTING, /* the engine is being loaded */
+  HOTJIT_AGENT_ON,
+  HOTJIT_AGENT_BROKEN, /* could not start, or turned itself off */
+  HOTJIT_AGENT_ENDED,  /* stopped, or in a forked child */
+};
+
+enum hotjit_agent_state hotjit_agent_current_state(void); /* one load */
+/* The engine's half of the interface; only while the state is ON. */
+const struct hotjit_engine_api *hotjit_agent_engine(void);
+/* Nonzero: HOTJIT_ERROR with why_broken(). `wait`: until it is loaded. */
+int hotjit_agent_start(const hotjit_options *given, int wait);
+int hotjit_agent_stop(void);
+/* Why the state is BROKEN; never null. */
+const char *hotjit_agent_why_broken(void);
+
+#endif

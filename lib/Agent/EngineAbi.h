@@ -1,0 +1,143 @@
+#ifndef HOTJIT_AGENT_ENGINEABI_H
+#define HOTJIT_AGENT_ENGINEABI_H
+
+/*
+ * What libhotjit.so (the agent, C) and libhotjit-engine.so (C++, LLVM inside)
+ * know of each other. C11 and C++; the two libraries are built and shipped
+ * together, so a version number that must be equal is enough.
+ *
+ * Who runs what, where:
+ *
+ *   agent's thread "hotjit"           engine's threads
+ *   ----------------------            ----------------
+ *   dlopen(engine)
+ *   hotjit_engine_start() ----------> starts its threads and returns
+ *   waits for jobs  <---------------- api->run(f): initializers of new code
+ *   runs f                            (waits)
+ *
+ * The agent's thread shares the program's descriptor table and stays so: the
+ * engine must unshare on threads of its own, never on the caller of
+ * hotjit_engine_start. Every thread of hotjit has all signals blocked but
+ * SEGV, BUS, ILL, FPE, ABRT, TRAP; threads that the engine makes inherit that.
+ *
+ * Signals. The agent interposes sigaction and its relatives for the whole
+ * process. A call of sigaction(SIGILL, ...) from inside the engine library
+ * sets the process's handler, which then stays: the program's own calls for
+ * SIGILL only change what is chained. `oldact` of the engine's first call is
+ * a handler (SA_SIGINFO) that acts as the program wants at that moment, so the
+ * usual way to chain, calling what sigaction gave, is right for ever.
+ */
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HOTJIT_ENGINE_ABI 1
+
+/* As in HOTJIT_TRIGGER. */
+enum hotjit_trigger { HOTJIT_TRIGGER_SAVE = 0, HOTJIT_TRIGGER_MANUAL = 1 };
+
+/* As in HOTJIT_ON_REFUSAL ("restart" is refused before it comes here). */
+enum hotjit_on_refusal {
+  HOTJIT_ON_REFUSAL_KEEP = 0,
+  HOTJIT_ON_REFUSAL_ASK = 1
+};
+
+/*
+ * What the user asked for: the environment or hotjit_start(). Strings and
+ * arrays belong to the agent and live as long as the process. A null string
+ * means that it was not given; relative paths were made absolute. The engine
+ * refuses what it does not support, by returning an error from start.
+ */
+struct hotjit_engine_options {
+  uint32_t abi; /* HOTJIT_ENGINE_ABI */
+
+  const char *build_dir; /* where compile_commands.json is */
+  /* XDG_RUNTIME_DIR as the program had it when hotjit was started: the engine
+     must not call getenv, the program may be writing the environment. */
+  const char *runtime_dir;
+  const char *working_dir; /* of the program, when hotjit was started */
+  const char *log;         /* file for hotjit's own log, appended to */
+  const char *events; /* file for the event stream, "-" is stderr; null under
+                         `hotjit run`, which writes it as a client */
+  const char *const *include; /* globs, ended by a null pointer; never null */
+  const char *const *exclude;
+
+  enum hotjit_trigger trigger;
+  enum hotjit_on_refusal on_refusal;
+  uint32_t debounce_ms;        /* UINT32_MAX: not given */
+  uint32_t cache_memory_mb;    /* UINT32_MAX: not given */
+  int32_t fence;               /* 1 on, 0 off, -1 not given */
+  int32_t verbose;             /* 1: log at debug level */
+  int32_t commit_at_safepoint; /* HOTJIT_COMMIT_AT_SAFEPOINT */
+  int32_t under_launcher;      /* 1: `hotjit run` is the parent */
+};
+
+enum {
+  HOTJIT_RUN_DONE = 0,
+  HOTJIT_RUN_TIMEOUT = 1, /* f has not returned in time; the thread is lost, a
+                             new one is started for the next job */
+  HOTJIT_RUN_OFF = 2,     /* there is no thread: a forked child, or stopped */
+};
+
+struct hotjit_engine_api {
+  uint32_t abi; /* HOTJIT_ENGINE_ABI, set by the agent */
+
+  /* -- Filled by the agent before start; valid for ever. ------------------ */
+
+  /* Calls f(arg) on the agent's thread, which shares the program's descriptor
+     table, and waits until it returns or timeout_ms have passed (0: for ever).
+     One call at a time. From any engine thread. f must not unwind; a fault in
+     it is caught, if at all, by the engine's own handlers (siglongjmp out of f
+     back into f is fine, past f is not). */
+  int (*run)(void (*f)(void *arg), void *arg, uint32_t timeout_ms);
+
+  /* The engine turned itself off; `why` is copied. Live code stays. Nothing of
+     the engine is called afterwards except `stop`. Any thread. */
+  void (*off)(const char *why);
+
+  /* The path that the engine must bind: the agent has put it into the program's
+     environment as HOTJIT_PROGRAM_SOCKET before main. Never null. */
+  const char *socket;
+
+  /* -- Filled by the engine in start. A null pointer means "not in this
+        version": the agent refuses the library call that needs it. -------- */
+
+  /* Joins the engine's threads, removes the socket; live code stays. Called
+     once, on a thread of the program. */
+  void (*stop)(void);
+  unsigned (*generation)(void);    /* any thread, one load */
+  int (*undo)(void);               /* 0, or an error for last_error */
+  int (*reload)(void);             /* waits; 0, or an error for last_error */
+  const char *(*last_error)(void); /* text of the last error, this thread's */
+  /* One load and, with commit_at_safepoint, maybe a commit. */
+  void (*safepoint)(void);
+
+  /* Around fork(2), in the program's thread that forks: wait until no load or
+     link is in flight; go on; forget threads, descriptors and locks. */
+  void (*fork_prepare)(void);
+  void (*fork_parent)(void);
+  void (*fork_child)(void);
+};
+
+/*
+ * Starts the engine. Called once in a process, on the agent's thread. Returns 0
+ * when its threads run (the program may not be ready for reloads yet: that is
+ * the `ready` event), else nonzero with the reason in error, which has room for
+ * error_size bytes; the library is then not used any more.
+ */
+int hotjit_engine_start(const struct hotjit_engine_options *options,
+                        struct hotjit_engine_api *api, char *error,
+                        uint32_t error_size);
+
+typedef int (*hotjit_engine_start_function)(
+    const struct hotjit_engine_options *options, struct hotjit_engine_api *api,
+    char *error, uint32_t error_size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
