@@ -1,0 +1,295 @@
+// The composition root. One thread, "hotjit-session", makes everything and
+// then runs Session; the socket is there first, so that a client hears of it
+// when the rest cannot be made.
+//
+// Nothing here may end the program: what goes wrong turns the engine off, and
+// the program runs on with the code that is live.
+
+#include "Engine.h"
+#include "Bridge.h"
+#include "Patch/GuardedCall.h"
+#include "Project/Watcher.h"
+#include "Support/Error.h"
+#include "Support/FmtSupport.h"
+#include "Wire/SocketFolder.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Threading.h"
+#include "llvm/Support/raw_ostream.h"
+#include <cstring>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <unistd.h>
+
+using namespace hotjit;
+using namespace llvm;
+
+// A new variable's constructor may read a file or take a lock that the program
+// holds for a moment. After this it counts as hung.
+static constexpr uint32_t InitializerLimitMs = 5000;
+
+static std::vector<std::string> toVector(const char *const *Strings) {
+  std::vector<std::string> Result;
+  for (; Strings && *Strings; ++Strings)
+    Result.push_back(*Strings);
+  return Result;
+}
+
+static std::string orEmpty(const char *Text) { return Text ? Text : ""; }
+
+Engine::Engine(const hotjit_engine_options &Options, hotjit_engine_api &Api)
+    : Options(Options), Api(Api),
+      Thread(std::optional<unsigned>(EngineStackBytes),
+             [this] { runSession(); }) {}
+
+Engine::~Engine() {
+  Inbox.close();
+  Thread.join();
+}
+
+void Engine::runSession() {
+  set_thread_name("hotjit-session");
+  // Every thread made from here on shares this table: the program cannot close
+  // our descriptors, and its children do not get them.
+  close_range(3, ~0U, CLOSE_RANGE_UNSHARE);
+  if (Error E = start())
+    turnOff(toString(std::move(E)));
+  auto Deadline = [&]() -> std::optional<Nanoseconds> {
+    return TheSession && Off.empty() ? TheSession->nextWake() : std::nullopt;
+  };
+  while (std::optional<std::function<void()>> Message =
+             Inbox.take(Time, Deadline())) {
+    if (*Message)
+      (*Message)();
+    else if (TheSession && Off.empty())
+      TheSession->wake();
+  }
+  Saves.reset();
+  Compiles.reset();
+  TheSession.reset();
+  Socket.reset();
+}
+
+Error Engine::start() {
+  L = std::make_unique<Log>();
+  if (Error E = openOutputs())
+    return E;
+  if (Error E = openSocket())
+    return E;
+  return startSession();
+}
+
+Error Engine::openOutputs() {
+  auto Open = [](const char *Path) {
+    return open(Path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  };
+  if (Options.log) {
+    LogDescriptor = Open(Options.log);
+    if (LogDescriptor < 0)
+      return makeError("{}: {}", Options.log, strerror(errno));
+  }
+  L = std::make_unique<Log>(LogDescriptor,
+                            Options.verbose ? LogLevel::Debug : LogLevel::Info);
+  if (Options.events) {
+    bool Stderr = StringRef(Options.events) == "-";
+    EventsDescriptor = Stderr ? STDERR_FILENO : Open(Options.events);
+    if (EventsDescriptor < 0)
+      return makeError("{}: {}", Options.events, strerror(errno));
+  }
+  return Error::success();
+}
+
+Error Engine::openSocket() {
+  Expected<std::string> Executable = Files.realPath("/proc/self/exe");
+  if (!Executable)
+    return Executable.takeError();
+  Program = *Executable;
+  StringRef Folder = sys::path::parent_path(Api.socket);
+  if (Folder == wire::socketFolder(orEmpty(Options.runtime_dir), getuid()))
+    if (Error E = wire::prepareSocketFolder(Folder))
+      return E;
+  wire::ServerOptions Server;
+  Server.SocketPath = Api.socket;
+  Server.Greeting.Version = HOTJIT_VERSION;
+  Server.Greeting.Pid = getpid();
+  Server.Greeting.Program = Program;
+  for (StringRef Method :
+       {wire::method::Status, wire::method::Reload, wire::method::Undo,
+        wire::method::Redo, wire::method::Pause, wire::method::Resume,
+        wire::method::Reinit, wire::method::Explain, wire::method::Functions,
+        wire::method::Log})
+    Server.Greeting.Capabilities.push_back(Method.str());
+  auto Made = wire::Server::create(
+      std::move(Server),
+      [this](StringRef Method, const json::Value &Params, wire::Reply Answer) {
+        auto Held = std::make_shared<wire::Reply>(std::move(Answer));
+        Inbox.post([this, Method = Method.str(), Params, Held] {
+          handle(Method, Params, std::move(*Held));
+        });
+      },
+      *L);
+  if (!Made)
+    return Made.takeError();
+  Socket = std::move(*Made);
+  return Error::success();
+}
+
+/// The files that must not be seen as parts of the program.
+static std::vector<std::string> ownLibraries(const FileSystem &FS) {
+  std::vector<std::string> Result;
+  Dl_info Here;
+  if (!dladdr(reinterpret_cast<void *>(&ownLibraries), &Here))
+    return Result;
+  SmallString<256> Folder(sys::path::parent_path(Here.dli_fname));
+  for (const char *Name : {"libhotjit.so", "libhotjit-engine.so"}) {
+    SmallString<256> Path(Folder);
+    sys::path::append(Path, Name);
+    if (Expected<std::string> Real = FS.realPath(Path))
+      Result.push_back(*Real);
+    else
+      consumeError(Real.takeError());
+  }
+  return Result;
+}
+
+Error Engine::startSession() {
+  Nanoseconds Started = Time.now();
+  Expected<std::unique_ptr<Image>> I =
+      Image::ofThisProcess(Files, ownLibraries(Files));
+  if (!I)
+    return I.takeError();
+  TheImage = std::move(*I);
+
+  ProjectOptions Where;
+  Where.BuildDirectory = orEmpty(Options.build_dir);
+  Where.Include = toVector(Options.include);
+  Where.Exclude = toVector(Options.exclude);
+  Expected<Project> P = findProject(Files, Time, *TheImage, Where);
+  if (!P)
+    return P.takeError();
+
+  Expected<std::unique_ptr<RealStages>> Stages = RealStages::create(
+      *TheImage, *L, ForkLock, [this](ProgramAddr F) { return initialize(F); });
+  if (!Stages)
+    return Stages.takeError();
+  Passes = std::move(*Stages);
+  Compiles = std::make_unique<WorkerThread>(Time, "hotjit-compile");
+
+  Expected<std::unique_ptr<Watcher>> W =
+      Watcher::create(Time, [this](FileEvents Events) {
+        Inbox.post([this, Events = std::move(Events)] {
+          if (TheSession && Off.empty())
+            TheSession->filesChanged(Events);
+        });
+      });
+  if (!W)
+    return W.takeError();
+  Saves = std::move(*W);
+  for (const auto &File : P->Known.texts().files())
+    watch(File.getKey().str());
+
+  SessionOptions How;
+  How.Manual = Options.trigger == HOTJIT_TRIGGER_MANUAL;
+  if (Options.debounce_ms != UINT32_MAX)
+    How.Quiet.Quiet = std::chrono::milliseconds(Options.debounce_ms);
+  Project Found = std::move(*P);
+  Event Ready;
+  Ready.What = Event::Kind::Ready;
+  Ready.Units = Found.Units.size();
+  Ready.Functions = TheImage->functionCount();
+  Ready.Stale = Found.Stale;
+  Ready.Notes = Found.Notes;
+  TheSession = std::make_unique<Session>(
+      How, std::move(Found.Units), std::move(Found.Known),
+      Session::Surroundings{
+          Files, Time, *Passes, *Compiles, *L,
+          [this](std::function<void()> F) { Inbox.post(std::move(F)); },
+          [this](const Event &E) { tell(E); },
+          [this](const std::string &Path) { watch(Path); }});
+  // A file saved while we were reading would have gone unnoticed.
+  FileEvents Again;
+  Again.Rescan = true;
+  Again.Time = Time.now();
+  Ready.Elapsed = Time.now() - Started;
+  TheSession->announce(Ready);
+  TheSession->filesChanged(Again);
+  return Error::success();
+}
+
+void Engine::watch(const std::string &Path) {
+  if (Error E = Saves->watch(sys::path::parent_path(Path)))
+    L->error("{}: saves will not be seen: {}", Path, toString(std::move(E)));
+}
+
+Error Engine::initialize(ProgramAddr Function) {
+  struct Job {
+    ProgramAddr Function;
+    GuardedResult Result;
+  };
+  if (InitializerLost)
+    return makeError("an earlier initializer still runs");
+  // Shared with a thread that may never come back.
+  auto *TheJob = new Job{Function, {}};
+  int Ended = Api.run(
+      [](void *Argument) {
+        auto *J = static_cast<Job *>(Argument);
+        J->Result = callGuarded(J->Function);
+      },
+      TheJob, InitializerLimitMs);
+  if (Ended == HOTJIT_RUN_TIMEOUT) {
+    InitializerLost = true;
+    return makeError("the initializer of a new variable has not returned "
+                     "after {} ms; its thread is left alone",
+                     InitializerLimitMs);
+  }
+  GuardedResult Result = TheJob->Result;
+  delete TheJob;
+  if (Ended != HOTJIT_RUN_DONE)
+    return makeError("there is no thread to run initializers on");
+  switch (Result.How) {
+  case GuardedResult::Ending::Returned:
+    return Error::success();
+  case GuardedResult::Ending::Threw:
+    return makeError("the initializer of a new variable threw an exception");
+  case GuardedResult::Ending::Faulted:
+    return makeError("the initializer of a new variable ended by signal {} "
+                     "({})",
+                     Result.Signal, strsignal(Result.Signal));
+  }
+  return Error::success();
+}
+
+void Engine::tell(const Event &E) {
+  if (E.Generation)
+    LiveGeneration = *E.Generation;
+  wire::Event W = onWire(E);
+  L->info("{}", formatv("{0}", toJSON(W)).str());
+  if (Socket)
+    Socket->broadcast(W);
+  if (EventsDescriptor >= 0) {
+    std::string Line = formatv("{0}\n", toJSON(W));
+    raw_fd_ostream OS(EventsDescriptor, /*shouldClose=*/false, true);
+    OS << Line;
+    OS.clear_error();
+  }
+}
+
+void Engine::reportBroken(std::string What) {
+  Inbox.post([this, What = std::move(What)] {
+    if (Off.empty())
+      turnOff("a defect in hotjit: " + What);
+  });
+}
+
+void Engine::turnOff(std::string Why) {
+  Event E;
+  E.What = Event::Kind::Off;
+  E.Time = Time.now();
+  E.Message = Why;
+  tell(E);
+  LastEvent = std::move(E);
+  Off = std::move(Why);
+  Saves.reset();
+  Api.off(Off.c_str());
+}

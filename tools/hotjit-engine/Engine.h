@@ -1,0 +1,76 @@
+#ifndef HOTJIT_TOOLS_ENGINE_ENGINE_H
+#define HOTJIT_TOOLS_ENGINE_ENGINE_H
+
+#include "Agent/EngineAbi.h"
+#include "RealStages.h"
+#include "Session/Startup.h"
+#include "Threads.h"
+#include "Wire/Server.h"
+#include <atomic>
+#include <memory>
+#include <string>
+
+namespace hotjit {
+
+/// The engine of one process: makes the modules' objects, owns their threads.
+class Engine {
+public:
+  Engine(const hotjit_engine_options &Options, hotjit_engine_api &Api);
+  ~Engine(); ///< joins the threads, removes the socket
+
+  void stop() { Inbox.close(); }
+  unsigned generation() const { return LiveGeneration.load(); }
+
+  /// Held while libgcc's or the loader's locks may be held by the engine: a
+  /// child that is forked meanwhile would inherit them locked.
+  std::timed_mutex ForkLock;
+
+  /// Any thread: an invariant of hotjit does not hold.
+  void reportBroken(std::string What);
+
+private:
+  void runSession();
+  llvm::Error start();
+  llvm::Error openOutputs();
+  llvm::Error openSocket();
+  llvm::Error startSession();
+  llvm::Error initialize(ProgramAddr Function);
+
+  // Requests.cpp
+  void handle(llvm::StringRef Method, const llvm::json::Value &Params,
+              wire::Reply Answer);
+  llvm::Expected<llvm::json::Value> answer(llvm::StringRef Method,
+                                           const llvm::json::Value &Params);
+  void reload(const llvm::json::Value &Params, wire::Reply Answer);
+  void reinit(const llvm::json::Value &Params, wire::Reply Answer);
+  wire::Event onWire(const Event &E) const;
+
+  void tell(const Event &E);
+  void watch(const std::string &Path);
+  void turnOff(std::string Why);
+
+  const hotjit_engine_options Options;
+  hotjit_engine_api &Api;
+  RealClock Time;
+  RealFileSystem Files;
+  int LogDescriptor = -1;
+  int EventsDescriptor = -1;
+  std::unique_ptr<Log> L;
+  std::string Program; ///< path of the executable
+  std::unique_ptr<Image> TheImage;
+  std::unique_ptr<RealStages> Passes;
+  std::unique_ptr<WorkerThread> Compiles;
+  std::unique_ptr<Session> TheSession;
+  std::unique_ptr<Watcher> Saves;
+  std::unique_ptr<wire::Server> Socket;
+  std::string Off;                ///< why the engine is off; empty while on
+  std::optional<Event> LastEvent; ///< of an engine that is off
+  bool InitializerLost = false;
+  std::atomic<unsigned> LiveGeneration{0};
+  Mailbox Inbox;
+  llvm::thread Thread; ///< last: it uses all of the above
+};
+
+} // namespace hotjit
+
+#endif

@@ -1,0 +1,104 @@
+// The C interface that the agent calls (lib/Agent/EngineAbi.h), and what this
+// library must replace of the C and C++ runtimes to live inside a program that
+// it does not own.
+
+#include "Engine.h"
+#include "Support/Error.h"
+#include "llvm/Support/ErrorHandling.h"
+#include <chrono>
+#include <cstdio>
+#include <unistd.h>
+
+using namespace hotjit;
+
+// The destructors of LLVM's static objects would run while our threads still
+// use them, at every exit of the program. They never run: nothing they do
+// matters to a process that ends.
+extern "C" int __cxa_atexit(void (*)(void *), void *, void *) { return 0; }
+
+// One engine in a process; the C interface has no handle. Never freed once it
+// ran: the program may exit while its threads work.
+static Engine *TheEngine;
+
+static void onBrokenInvariant(const char *Text) {
+  if (TheEngine)
+    TheEngine->reportBroken(Text);
+}
+
+/// LLVM has found a state in which it would end the process. This thread cannot
+/// go on, and the program must: so the thread waits for ever.
+static void onFatalError(void *, const char *Reason, bool) {
+  if (TheEngine)
+    TheEngine->reportBroken(Reason);
+  for (;;)
+    pause();
+}
+
+static void stop() {
+  TheEngine->stop();
+  delete TheEngine;
+  TheEngine = nullptr;
+}
+
+static unsigned generation() { return TheEngine ? TheEngine->generation() : 0; }
+
+// A program that forks inside a library's constructor holds the loader's lock,
+// which a link in flight may be waiting for: then nobody could go on.
+static constexpr auto LongestForkWait = std::chrono::seconds(2);
+
+/// Set around fork(2), by the one thread that forks: libc's own lock for
+/// pthread_atfork handlers lets only one at a time.
+static bool HoldsForkLock = false;
+
+static void forkPrepare() {
+  HoldsForkLock =
+      TheEngine && TheEngine->ForkLock.try_lock_for(LongestForkWait);
+}
+
+static void forkDone() {
+  if (HoldsForkLock)
+    TheEngine->ForkLock.unlock();
+  HoldsForkLock = false;
+}
+
+static void forkChild() {
+  forkDone();
+  // The child has none of its threads. What they own is left as it is.
+  TheEngine = nullptr;
+}
+
+/// What was asked for and is not built is refused, never ignored.
+static const char *unsupported(const hotjit_engine_options &Options) {
+  if (Options.on_refusal != HOTJIT_ON_REFUSAL_KEEP)
+    return "--on-refusal: only 'keep' is in this version";
+  if (Options.commit_at_safepoint)
+    return "HOTJIT_COMMIT_AT_SAFEPOINT: not in this version";
+  if (Options.cache_memory_mb != UINT32_MAX)
+    return "--cache-memory: not in this version";
+  if (Options.fence == 1)
+    return "--fence on: not in this version";
+  return nullptr;
+}
+
+extern "C" __attribute__((visibility("default"))) int
+hotjit_engine_start(const hotjit_engine_options *Options,
+                    hotjit_engine_api *Api, char *Error, uint32_t ErrorSize) {
+  if (Options->abi != HOTJIT_ENGINE_ABI || Api->abi != HOTJIT_ENGINE_ABI) {
+    snprintf(Error, ErrorSize,
+             "libhotjit.so and libhotjit-engine.so are of two versions");
+    return 1;
+  }
+  if (const char *Why = unsupported(*Options)) {
+    snprintf(Error, ErrorSize, "%s", Why);
+    return 1;
+  }
+  llvm::install_fatal_error_handler(onFatalError);
+  setBrokenInvariantHandler(onBrokenInvariant);
+  TheEngine = new Engine(*Options, *Api);
+  Api->stop = stop;
+  Api->generation = generation;
+  Api->fork_prepare = forkPrepare;
+  Api->fork_parent = forkDone;
+  Api->fork_child = forkChild;
+  return 0;
+}

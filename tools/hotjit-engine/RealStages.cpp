@@ -1,0 +1,122 @@
+// Joins the modules: each pass of Session to the object that does it.
+
+#include "RealStages.h"
+#include "Support/Error.h"
+#include "llvm/ADT/STLExtras.h"
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+using namespace hotjit;
+using namespace llvm;
+
+Expected<std::unique_ptr<RealStages>>
+RealStages::create(const Image &Program, Log &L, std::timed_mutex &ForkLock,
+                   RunOnProgramThread Run) {
+  Expected<std::unique_ptr<Linker>> Links = Linker::create(Program, L);
+  if (!Links)
+    return Links.takeError();
+  Expected<std::unique_ptr<Patcher>> Patches = Patcher::create(Program, L);
+  if (!Patches)
+    return Patches.takeError();
+  return std::unique_ptr<RealStages>(new RealStages(Program, std::move(*Links),
+                                                    std::move(*Patches),
+                                                    ForkLock, std::move(Run)));
+}
+
+Expected<CompileResult> RealStages::compile(const TranslationUnit &Unit,
+                                            const TextSnapshot &Texts,
+                                            const CancelFlag *Cancel) {
+  return Compiles.compile(Unit, Texts, Cancel);
+}
+
+Expected<PlanOrRefusal> RealStages::diff(ArrayRef<UnitChange> Changes,
+                                         const Adopted &Earlier) {
+  return hotjit::diff(Changes, Program, Earlier);
+}
+
+Expected<PlanOrRefusal> RealStages::planReinit(const UnitChange &Live,
+                                               StringRef Symbol,
+                                               const Adopted &Earlier) {
+  return hotjit::planReinit(Live, Symbol, Program, Earlier);
+}
+
+std::vector<ArmProblem> RealStages::probe(ArrayRef<EntrySite> Sites) {
+  return Patches->probe(Sites);
+}
+
+Expected<ProgramAddr> RealStages::addStub(size_t Module) {
+  return Patches->addStub(Module);
+}
+
+Expected<StagedGeneration> RealStages::stage(Plan &P, const Identities &Added) {
+  std::lock_guard<std::timed_mutex> Lock(ForkLock);
+  return Links->stage(P, Added);
+}
+
+// A thread that libc is just starting has every signal blocked, for
+// microseconds; an entry is not armed while such a thread could stray into it.
+static constexpr unsigned ArmTries = 20;
+static constexpr auto ArmPause = std::chrono::milliseconds(2);
+
+std::vector<ArmProblem> RealStages::arm(ArrayRef<EntrySite> Sites) {
+  std::lock_guard<std::timed_mutex> Lock(ForkLock);
+  std::vector<ArmProblem> Problems = Patches->arm(Sites);
+  for (unsigned Try = 1; Try != ArmTries; ++Try) {
+    if (Problems.empty() ||
+        !all_of(Problems, [](const ArmProblem &P) { return P.Retry; }))
+      break;
+    std::this_thread::sleep_for(ArmPause);
+    Problems = Patches->arm(Sites);
+  }
+  return Problems;
+}
+
+Error RealStages::runInitializers(const StagedGeneration &Staged) {
+  if (Staged.Initializers.empty())
+    return Error::success();
+  if (Error E = Patches->openAdded(Staged))
+    return E;
+  for (ProgramAddr F : Staged.Initializers)
+    if (Error E = RunInitializer(F))
+      return E;
+  return Error::success();
+}
+
+Expected<Generation> RealStages::commit(StagedGeneration Staged,
+                                        std::vector<std::string> Files) {
+  return Patches->commit(std::move(Staged), std::move(Files));
+}
+
+Expected<Generation> RealStages::undo() { return Patches->undo(); }
+Expected<Generation> RealStages::redo() { return Patches->redo(); }
+
+AddrRange RealStages::bodyOf(ProgramAddr Identity) {
+  return Patches->bodyOf(Identity);
+}
+
+/// The threads of hotjit, which never run the program's code for long.
+static std::vector<int> ownThreads() {
+  std::vector<int> Result;
+  std::error_code EC;
+  for (auto It = std::filesystem::directory_iterator("/proc/self/task", EC);
+       !EC && It != std::filesystem::directory_iterator(); It.increment(EC)) {
+    std::ifstream Name(It->path() / "comm");
+    std::string Text;
+    std::getline(Name, Text);
+    int Id = 0;
+    if (StringRef(Text).starts_with("hotjit") &&
+        !StringRef(It->path().filename().string()).getAsInteger(10, Id))
+      Result.push_back(Id);
+  }
+  return Result;
+}
+
+std::vector<FrameHit> RealStages::findFrames(ArrayRef<AddrRange> Ranges) {
+  if (Ranges.empty())
+    return {};
+  return hotjit::findFrames(Ranges, ownThreads());
+}
+
+size_t RealStages::memoryUsed() { return Patches->memoryUsed(); }

@@ -1,0 +1,60 @@
+#ifndef HOTJIT_TOOLS_ENGINE_REALSTAGES_H
+#define HOTJIT_TOOLS_ENGINE_REALSTAGES_H
+
+#include "Session/Stages.h"
+#include "Support/Log.h"
+#include <mutex>
+
+namespace hotjit {
+
+/// Runs functions of new code on a thread of the program's own kind.
+using RunOnProgramThread = std::function<llvm::Error(ProgramAddr Function)>;
+
+/// The passes as they are in a running program.
+class RealStages final : public Stages {
+public:
+  static llvm::Expected<std::unique_ptr<RealStages>>
+  create(const Image &Program, Log &L, std::timed_mutex &ForkLock,
+         RunOnProgramThread RunInitializer);
+
+  llvm::Expected<CompileResult> compile(const TranslationUnit &Unit,
+                                        const TextSnapshot &Texts,
+                                        const CancelFlag *Cancel) override;
+  llvm::Expected<PlanOrRefusal> diff(llvm::ArrayRef<UnitChange> Changes,
+                                     const Adopted &Earlier) override;
+  llvm::Expected<PlanOrRefusal> planReinit(const UnitChange &Live,
+                                           llvm::StringRef Symbol,
+                                           const Adopted &Earlier) override;
+  std::vector<ArmProblem> probe(llvm::ArrayRef<EntrySite> Sites) override;
+  llvm::Expected<ProgramAddr> addStub(size_t Module) override;
+  llvm::Expected<StagedGeneration> stage(Plan &P,
+                                         const Identities &Added) override;
+  std::vector<ArmProblem> arm(llvm::ArrayRef<EntrySite> Sites) override;
+  llvm::Error runInitializers(const StagedGeneration &Staged) override;
+  llvm::Expected<Generation> commit(StagedGeneration Staged,
+                                    std::vector<std::string> Files) override;
+  llvm::Expected<Generation> undo() override;
+  llvm::Expected<Generation> redo() override;
+  AddrRange bodyOf(ProgramAddr Identity) override;
+  std::vector<FrameHit> findFrames(llvm::ArrayRef<AddrRange> Ranges) override;
+  size_t memoryUsed() override;
+
+private:
+  RealStages(const Image &Program, std::unique_ptr<Linker> Links,
+             std::unique_ptr<Patcher> Patches, std::timed_mutex &ForkLock,
+             RunOnProgramThread Run)
+      : Program(Program), Links(std::move(Links)), Patches(std::move(Patches)),
+        ForkLock(ForkLock), RunInitializer(std::move(Run)) {}
+
+  const Image &Program;
+  Compiler Compiles;
+  std::unique_ptr<Linker> Links;
+  std::unique_ptr<Patcher> Patches;
+  /// Held where locks of libgcc or the loader are taken.
+  std::timed_mutex &ForkLock;
+  RunOnProgramThread RunInitializer;
+};
+
+} // namespace hotjit
+
+#endif

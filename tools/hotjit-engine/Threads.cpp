@@ -1,0 +1,62 @@
+// The engine's threads talk by posting functions to each other's mailboxes,
+// so that state has one owner and no lock is held while anything runs.
+
+#include "Threads.h"
+#include "llvm/Support/Threading.h"
+
+using namespace hotjit;
+
+void Mailbox::post(std::function<void()> Message) {
+  {
+    std::lock_guard<std::mutex> Lock(M);
+    if (Closed)
+      return;
+    Messages.push_back(std::move(Message));
+  }
+  Arrived.notify_one();
+}
+
+void Mailbox::close() {
+  {
+    std::lock_guard<std::mutex> Lock(M);
+    Closed = true;
+    Messages.clear();
+  }
+  Arrived.notify_all();
+}
+
+std::optional<std::function<void()>>
+Mailbox::take(const Clock &C, std::optional<Nanoseconds> Deadline) {
+  std::unique_lock<std::mutex> Lock(M);
+  auto Ready = [&] { return Closed || !Messages.empty(); };
+  if (!Deadline) {
+    Arrived.wait(Lock, Ready);
+  } else {
+    Nanoseconds Now = C.now();
+    if (*Deadline > Now)
+      Arrived.wait_for(Lock, *Deadline - Now, Ready);
+  }
+  if (Closed)
+    return std::nullopt;
+  if (Messages.empty())
+    return std::function<void()>();
+  std::function<void()> Message = std::move(Messages.front());
+  Messages.pop_front();
+  return Message;
+}
+
+WorkerThread::WorkerThread(const Clock &C, const char *Name)
+    : Thread(std::optional<unsigned>(EngineStackBytes), [this, &C, Name] {
+        llvm::set_thread_name(Name);
+        while (std::optional<std::function<void()>> Job =
+                   Jobs.take(C, std::nullopt))
+          if (*Job)
+            (*Job)();
+      }) {}
+
+WorkerThread::~WorkerThread() {
+  Jobs.close();
+  Thread.join();
+}
+
+void WorkerThread::run(std::function<void()> Job) { Jobs.post(std::move(Job)); }

@@ -1,0 +1,240 @@
+// One thread and one poll: the program's signals, its socket, and what is to be
+// written. Nothing here may make the program wait, and nothing that fails here
+// may end it: without a socket, without a log, the launcher is still its
+// parent.
+
+#include "Launch.h"
+#include "Support/Error.h"
+#include "Support/FmtSupport.h"
+#include "Wire/SocketFolder.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Errno.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Path.h"
+#include <chrono>
+#include <cstdlib>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+using namespace hotjit;
+using namespace llvm;
+
+// How often to look whether a terminal has left raw mode, and, where inotify
+// cannot be had, for the socket: soon enough for eyes, rare enough for power.
+static constexpr int LookAgainMs = 200;
+// A program that ends closes its socket first; one that lives this long after
+// has replaced itself or stopped the engine.
+static constexpr int64_t LostPatienceMs = 1000;
+
+static int64_t nowMs() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(steady_clock::now().time_since_epoch())
+      .count();
+}
+
+//===-- Before the start --------------------------------------------------===//
+
+std::vector<std::string> hotjit::programEnvironment(const char *const *Before,
+                                                    const Settings &Given,
+                                                    StringRef AgentPath) {
+  std::vector<std::string> Result;
+  std::string Preload = fmt::format("LD_PRELOAD={}", AgentPath);
+  for (; *Before; ++Before) {
+    StringRef Variable = *Before;
+    if (Variable.consume_front("LD_PRELOAD="))
+      Preload += Variable.empty() ? "" : fmt::format(":{}", Variable);
+    else if (!Variable.starts_with("HOTJIT") ||
+             Variable.starts_with("HOTJIT_COMMIT_AT_SAFEPOINT="))
+      Result.push_back(Variable.str());
+  }
+  Result.push_back(Preload);
+  Result.push_back("HOTJIT=1");
+  Result.push_back("HOTJIT_LAUNCHER=1");
+  for (std::string &Variable : Given.environment())
+    Result.push_back(std::move(Variable));
+  if (std::optional<StringRef> Log = Given.get("log");
+      Log && Given.isOn("verbose"))
+    Result.push_back(fmt::format("HOTJIT_LOG={}", *Log));
+  return Result;
+}
+
+Expected<std::string> hotjit::findAgent(StringRef Executable) {
+  StringRef Prefix = sys::path::parent_path(sys::path::parent_path(Executable));
+  std::string Tried;
+  for (StringRef Folder : {"lib", HOTJIT_LIBRARY_FOLDER}) {
+    std::string Agent = fmt::format("{}/{}/libhotjit.so", Prefix, Folder);
+    std::string Engine =
+        fmt::format("{}/{}/libhotjit-engine.so", Prefix, Folder);
+    bool HasAgent = ::access(Agent.c_str(), R_OK) == 0;
+    if (HasAgent && ::access(Engine.c_str(), R_OK) == 0) {
+      if (StringRef(Agent).find_first_of(" :") == StringRef::npos)
+        return Agent;
+      return makeError(
+          "{}: a path with a blank or a colon cannot be preloaded; "
+          "install hotjit elsewhere",
+          Agent);
+    }
+    if (Tried.empty())
+      Tried = HasAgent ? Engine : Agent;
+  }
+  return makeError("{}: not found; the installation is not complete", Tried);
+}
+
+static Expected<wire::Descriptor> openForAppending(StringRef Path) {
+  wire::Descriptor D(::open(Path.str().c_str(),
+                            O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  if (!D)
+    return makeError("{}: {}", Path, sys::StrError());
+  return D;
+}
+
+static bool wantsColor(const Settings &Given) {
+  StringRef When = Given.get("color").value_or("auto");
+  if (When != "auto")
+    return When == "always";
+  const char *NoColor = ::getenv("NO_COLOR"), *Term = ::getenv("TERM");
+  return ::isatty(STDERR_FILENO) && !(NoColor && *NoColor) &&
+         !(Term && StringRef(Term) == "dumb");
+}
+
+Expected<std::unique_ptr<Launch>> Launch::create(const Settings &Given) {
+  Files Opened;
+  std::optional<StringRef> Events = Given.get("events"), Log = Given.get("log");
+  Opened.EventsOnStderr = Events == "-";
+  for (auto [Path, File] :
+       {std::pair(Events, &Opened.Events), std::pair(Log, &Opened.Log)}) {
+    if (!Path || *Path == "-")
+      continue;
+    Expected<wire::Descriptor> D = openForAppending(*Path);
+    if (!D)
+      return D.takeError();
+    *File = std::move(*D);
+  }
+  bool Quiet = Given.isOn("quiet") || Opened.EventsOnStderr;
+  wire::RenderOptions Render;
+  Render.Color = wantsColor(Given);
+  Render.Verbose = Given.isOn("verbose");
+  return std::unique_ptr<Launch>(new Launch(std::move(Opened), Quiet, Render));
+}
+
+Launch::Launch(Files Open, bool Quiet, wire::RenderOptions Render)
+    : Opened(std::move(Open)), Quiet(Quiet), Screen(Render),
+      Plain({.Color = false, .Verbose = Render.Verbose}),
+      Stderr(STDERR_FILENO) {
+  if (Opened.Events)
+    Events.emplace(Opened.Events.get());
+}
+
+//===-- While the program runs --------------------------------------------===//
+
+/// Text is whole lines.
+void Launch::say(StringRef Text) {
+  if (!Quiet)
+    Stderr.add(Text);
+}
+
+void Launch::show(const wire::Event &E) {
+  say(Screen.render(E));
+  std::string Json = formatv("{0}\n", wire::toJSON(E));
+  if (Opened.EventsOnStderr)
+    Stderr.add(Json);
+  if (Events)
+    Events->add(Json);
+  if (Opened.Log) {
+    std::string Lines = Plain.render(E);
+    // A full disk is no reason to disturb anybody.
+    [[maybe_unused]] ssize_t N =
+        ::write(Opened.Log.get(), Lines.data(), Lines.size());
+  }
+}
+
+void Launch::connect() {
+  Socket = Waiting->tryConnect([this](const wire::Event &E) {
+    if (Listening) // what came before is in the answer to `log`
+      show(E);
+  });
+  if (!Socket)
+    return;
+  Waiting.reset();
+  auto Greeted = [](Expected<json::Value> V) { consumeError(V.takeError()); };
+  auto Past = [this](Expected<json::Value> V) {
+    Listening = true;
+    Expected<wire::LogReply> Log =
+        V ? wire::parse<wire::LogReply>(*V, "log") : V.takeError();
+    if (!Log)
+      return say(fmt::format("[hotjit] off: {}\n", toString(Log.takeError())));
+    for (const wire::Event &E : Log->Events)
+      show(E);
+  };
+  wire::InitializeParams Params;
+  Params.Client = "hotjit run";
+  Error Failed =
+      Socket->send(wire::method::Initialize, toJSON(Params), Greeted);
+  if (!Failed)
+    Failed = Socket->send(wire::method::Log, nullptr, Past);
+  if (Failed) {
+    consumeError(std::move(Failed)); // it has ended: SIGCHLD comes
+    Socket.reset();
+  }
+}
+
+void Launch::receive() {
+  if (Error E = Socket->receive()) {
+    consumeError(std::move(E));
+    Socket.reset();
+    LostAt = nowMs();
+  }
+}
+
+void Launch::checkLostConnection() {
+  if (!LostAt || nowMs() - *LostAt < LostPatienceMs)
+    return;
+  LostAt.reset();
+  say("[hotjit] off: the program has closed its socket (a program that it "
+      "executes in its place starts without hotjit)\n");
+}
+
+void Launch::waitForSomething(const ChildProcess &Child) {
+  std::vector<pollfd> Polls = {{Child.descriptor(), POLLIN, 0}};
+  bool LookAgain = Stderr.isHeldBack() || LostAt;
+  if (Waiting && Waiting->descriptor() >= 0)
+    Polls.push_back({Waiting->descriptor(), POLLIN, 0});
+  else if (Waiting)
+    LookAgain = true;
+  if (Socket)
+    Polls.push_back({Socket->descriptor(), POLLIN, 0});
+  if (Stderr.wantsToWrite())
+    Polls.push_back({Stderr.descriptor(), POLLOUT, 0});
+  if (Events && Events->wantsToWrite())
+    Polls.push_back({Events->descriptor(), POLLOUT, 0});
+  ::poll(Polls.data(), Polls.size(), LookAgain ? LookAgainMs : -1);
+}
+
+int Launch::watch(ChildProcess &Child, std::string SocketPath) {
+  Waiting.emplace(std::move(SocketPath));
+  while (true) {
+    if (Waiting)
+      connect();
+    if (Socket)
+      receive();
+    Stderr.flush();
+    if (Events)
+      Events->flush();
+    if (std::optional<int> Status = Child.handleSignals()) {
+      finish();
+      return *Status;
+    }
+    checkLostConnection();
+    waitForSomething(Child);
+  }
+}
+
+/// The program has ended; what it said last may still be in the socket.
+void Launch::finish() {
+  if (Socket)
+    receive();
+  Stderr.finish();
+  if (Events)
+    Events->finish();
+}
