@@ -1,0 +1,414 @@
+"""A program under `hotjit run`, and the commands of a session script.
+
+hotjit-drive's own comment lists the commands; here is how they wait. Threads
+read what launcher, program, socket and event file bring and put it into one
+queue; wait() takes from it until a condition holds or the deadline is over.
+"""
+
+import json
+import os
+import queue
+import shlex
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import client
+import saves
+
+ENDS = ("reloaded", "refused", "failed", "unchanged")
+
+
+class Failed(Exception):
+    """The session did not go as its script says."""
+
+
+class Reader(threading.Thread):
+    """Puts what a stream brings into the session's queue, as lists of lines:
+    what was written at once stays together."""
+
+    def __init__(self, stream, kind, sink):
+        super().__init__(daemon=True)
+        self.stream, self.kind, self.sink = stream, kind, sink
+        self.start()
+
+    def run(self):
+        rest = b""
+        while data := os.read(self.stream.fileno(), 1 << 16):
+            *lines, rest = (rest + data).split(b"\n")
+            if lines:
+                self.sink.put((self.kind,
+                               [line.decode(errors="replace")
+                                for line in lines]))
+        self.sink.put((self.kind, None))
+
+
+class Session:
+    """options: bin, program, deadline (seconds), run_options, no_wait."""
+
+    def __init__(self, options, arguments, echo=True):
+        self.echo = echo
+        self.options = options
+        self.program = Path(options.program).resolve()
+        self.folder = self.program.parent
+        self.arguments = arguments
+        self.end = time.monotonic() + options.deadline
+        self.queue = queue.Queue()
+        self.events = []      # those that no await has passed yet
+        self.history = []     # all, in order
+        self.file_events = [] # those of --events
+        self.printed = set()  # reloads whose line the launcher has printed
+        self.lines = []       # lines of the launcher, all
+        self.output = []      # lines of the program, all
+        self.answers = 0      # how many of them no step has waited for
+        self.ended = set()
+        self.last = None
+        self.kept = {}
+        self.clients = {}
+        self.checked_exit = False
+        self.ready_line = False
+
+    # -- waiting ----------------------------------------------------------
+
+    def left(self):
+        return max(0.0, self.end - time.monotonic())
+
+    def wait(self, condition, what):
+        """Takes arrivals from the queue until condition() is true."""
+        while not condition():
+            try:
+                kind, item = self.queue.get(timeout=self.left())
+            except queue.Empty:
+                raise Failed(f"deadline: still waiting for {what}") from None
+            self.arrive(kind, item)
+
+    def arrive(self, kind, item):
+        if item is None:
+            self.ended.add(kind)
+        elif kind == "out":
+            self.say("\n".join(item))
+            self.output += item
+            self.answers += len(item)
+        elif kind == "err":
+            self.say("\n".join(item))
+            for line in item:
+                self.note_line(line)
+        elif kind == "event":
+            self.history.append(item)
+            self.events.append(item)
+        elif kind == "file":
+            self.file_events += map(json.loads, item)
+
+    def note_line(self, line):
+        self.lines.append(line)
+        words = line.split()
+        if len(words) > 1 and words[0] == "[hotjit]":
+            if words[1].startswith("#"):
+                self.printed.add(words[1].strip("#:"))
+            self.ready_line |= words[1].startswith("ready")
+
+    def say(self, text):
+        if self.echo:
+            print(text, flush=True)
+
+    def gone(self):
+        return "out" in self.ended and "err" in self.ended
+
+    # -- start and end ----------------------------------------------------
+
+    def start(self):
+        self.runtime = tempfile.TemporaryDirectory(prefix="hj-")
+        os.chmod(self.runtime.name, 0o700)
+        fifo = os.path.join(self.runtime.name, "events")
+        os.mkfifo(fifo)
+        # What the user's shell says about hotjit is not the test's.
+        environment = {name: value for name, value in os.environ.items()
+                       if not name.startswith("HOTJIT")}
+        environment["XDG_RUNTIME_DIR"] = self.runtime.name
+        self.environment = environment
+        command = [str(Path(self.options.bin) / "hotjit"), "run",
+                   "--events", fifo, *self.run_options(), "--",
+                   str(self.program), *self.arguments]
+        # Open for both ends: neither waits for the other.
+        self.fifo = os.fdopen(os.open(fifo, os.O_RDWR), "rb", buffering=0)
+        self.launcher = subprocess.Popen(
+            command, cwd=self.folder, env=environment, bufsize=0,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, start_new_session=True)
+        Reader(self.launcher.stdout, "out", self.queue)
+        Reader(self.launcher.stderr, "err", self.queue)
+        Reader(self.fifo, "file", self.queue)
+        if not self.options.no_wait:
+            self.await_ready()
+
+    def run_options(self):
+        # --name=value is written as two words: so it stands in the manual.
+        return [word for option in self.options.run_options
+                for word in option.split("=", 1)]
+
+    def await_ready(self):
+        def ready():
+            return [e for e in self.file_events if e["event"] == "ready"]
+        self.wait(lambda: ready() or self.gone(), "ready")
+        if not ready():
+            raise Failed("the launcher ended before it was ready")
+        self.last = ready()[0]
+        self.pid = self.last["pid"]
+        self.socket_path = self.last["socket"]
+        self.main_client = client.Client(
+            self.socket_path,
+            lambda name, fields: self.queue.put(
+                ("event", dict(fields, event=name))))
+        answer = self.main_client.call("initialize", {}, self.left())
+        if "result" not in answer:
+            raise Failed(f"initialize: {answer}")
+        if "--quiet" not in self.options.run_options:
+            self.wait(lambda: self.ready_line or self.gone(), "the ready line")
+
+    def finish(self):
+        if not self.checked_exit:
+            self.do_expect_exit(["0"])
+        self.check_ends()
+
+    def check_ends(self):
+        """Each reload that began has ended exactly once."""
+        begun = [e["reload"] for e in self.history if e["event"] == "changed"]
+        ended = [e["reload"] for e in self.history if e["event"] in ENDS]
+        if len(set(begun)) != len(begun):
+            raise Failed(f"reloads that began twice: {begun}")
+        for number in begun:
+            if ended.count(number) != 1:
+                raise Failed(f"reload {number} ended {ended.count(number)} "
+                             "times")
+        if set(ended) - set(begun):
+            raise Failed(f"reloads that never began: {ended}")
+
+    def kill(self):
+        """Ends launcher and program: they are in a session of their own."""
+        if hasattr(self, "launcher") and not self.gone():
+            try:
+                os.killpg(self.launcher.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    # -- commands ---------------------------------------------------------
+
+    def execute(self, line):
+        name, _, text = line.partition(" ")
+        # What goes to the program is not ours to read.
+        rest = [text] if name in ("step", "send") else shlex.split(text)
+        if name in saves.WAYS:
+            return self.save(saves.WAYS[name], rest)
+        command = getattr(self, "do_" + name.replace("-", "_"), None)
+        if command is None:
+            raise Failed(f"no such command: {name}")
+        return command(rest)
+
+    def do_send(self, words):
+        self.launcher.stdin.write(words[0].encode() + b"\n")
+
+    def do_step(self, words):
+        self.answers = 0
+        self.do_send(words)
+        self.do_answer([])
+
+    def do_answer(self, _):
+        self.wait(lambda: self.answers > 0 or self.gone(), "an answer")
+        if not self.answers:
+            raise Failed("the program ended instead of answering")
+        self.answers -= 1
+
+    def save(self, way, words):
+        pairs = " ".join(words).split(",")
+        texts = []
+        for pair in pairs:
+            target, middle, source = pair.split()
+            if middle != "from":
+                raise Failed("save FILE from FILE2")
+            texts.append((self.folder / target,
+                          (self.folder / source).read_bytes()))
+        for target, text in texts:
+            way(target, text)
+
+    def do_save_tree(self, words):
+        saves.tree(self.folder / words[0], self.folder)
+
+    def replace(self, words, once):
+        target, old, new = words
+        path = self.folder / target
+        text = path.read_text()
+        old, new = (w.replace("\\n", "\n").replace("\\t", "\t")
+                    for w in (old, new))
+        if old not in text or (once and text.count(old) != 1):
+            raise Failed(f"{target}: {old!r} stands there "
+                         f"{text.count(old)} times")
+        saves.in_place(path, text.replace(old, new).encode())
+
+    def do_edit(self, words):
+        self.replace(words, once=True)
+
+    def do_edit_all(self, words):
+        self.replace(words, once=False)
+
+    def do_touch(self, words):
+        (self.folder / words[0]).touch()
+
+    def do_delete(self, words):
+        (self.folder / words[0]).unlink()
+
+    def do_expect_line(self, words):
+        text = " ".join(words)
+        self.wait(lambda: any(text in line for line in self.lines)
+                  or self.gone(), f"a line of the launcher: {text}")
+
+    def do_await(self, words):
+        wanted = words[0]
+        while True:
+            self.wait(lambda: self.events or self.gone(), wanted)
+            if not self.events:
+                raise Failed(f"the program ended instead of '{wanted}'")
+            event = self.events.pop(0)
+            name = event["event"]
+            superseded = event.get("stage") == "superseded"
+            if name == wanted and not superseded:
+                break
+            if name in ENDS and wanted in ENDS and not superseded:
+                self.await_line(event)
+                raise Failed(f"'{name}' instead of '{wanted}': "
+                             + json.dumps(event, indent=1))
+            if name in ("closed", "crashed"):
+                raise Failed(f"'{name}' instead of '{wanted}'")
+        self.last = event
+        if name in ENDS:
+            self.await_line(event)
+
+    def await_line(self, event):
+        if "--quiet" not in self.options.run_options:
+            number = str(event["reload"])
+            self.wait(lambda: number in self.printed or self.gone(),
+                      f"the launcher's line for #{number}")
+
+    def do_show(self, words):
+        value = self.last.get(words[0])
+        if words[0] == "verdicts":
+            for v in value:
+                place = f"{Path(v['file']).name}:{v['line']}"
+                words = ("verdict:", v["verdict"], v["name"], place,
+                         v.get("code"), v.get("message"))
+                self.say(" ".join(word for word in words if word))
+        elif words[0] == "files":
+            names = sorted(Path(f).name for f in value)
+            self.say("files: " + " ".join(names))
+        elif words[0] == "timings":
+            self.say("timings: " + " ".join(sorted(value)))
+        else:
+            self.say(f"{words[0]}: {json.dumps(value, sort_keys=True)}")
+
+    def do_compare_events(self, _):
+        def missing():
+            return [e for e in self.history
+                    if e not in self.file_events and e["event"] != "closed"]
+        self.wait(lambda: not missing(), "the same events in the file")
+        self.say("same events in the file")
+
+    def do_run(self, words):
+        command = [str(Path(self.options.bin) / "hotjit"), words[0],
+                   "--pid", str(self.pid), *words[1:]]
+        result = subprocess.run(
+            command, cwd=self.folder, env=self.environment, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, timeout=self.left())
+        self.say(f"{result.stdout}exit {result.returncode}")
+
+    def do_call(self, words, over=None):
+        params = json.loads(words[1]) if len(words) > 1 else {}
+        answer = (over or self.main_client).call(words[0], params, self.left())
+        self.say(json.dumps({k: v for k, v in answer.items()
+                             if k not in ("jsonrpc", "id")}, sort_keys=True))
+
+    def do_client(self, words):
+        name, action, rest = words[0], words[1], words[2:]
+        if action == "open":
+            self.clients[name] = client.Client(self.socket_path)
+            return
+        connection = self.clients[name]
+        if action == "close":
+            connection.close()
+        elif action == "raw":
+            text = rest[0].replace("\\r", "\r").replace("\\n", "\n")
+            connection.send_raw(text.encode())
+        elif action == "answer":
+            self.say(json.dumps(connection.answer(None, self.left()),
+                                sort_keys=True))
+        elif action == "closed":
+            if not connection.wait_closed(self.left()):
+                raise Failed(f"client {name} is still connected")
+            self.say(f"client {name} closed")
+        elif action == "call":
+            self.do_call(rest, connection)
+        else:
+            raise Failed(f"client: no such action: {action}")
+
+    def hashes(self):
+        tool = str(Path(self.options.bin) / "hotjit-bytes")
+        return subprocess.run([tool, str(self.pid)], check=True, text=True,
+                              stdout=subprocess.PIPE,
+                              timeout=self.left()).stdout
+
+    def do_bytes(self, words):
+        self.kept[words[0]] = self.hashes()
+
+    def do_same(self, words):
+        before, now = self.kept[words[0]], self.hashes()
+        if before != now:
+            raise Failed(f"the program's bytes differ\n{before}--\n{now}")
+        self.say(f"same bytes as {words[0]}")
+
+    def do_gdb(self, words):
+        """gdb SCRIPT LINE: once gdb has attached, which the script says with
+        `echo attached`, the program gets LINE."""
+        command = ["gdb", "-batch", "-nx", "-p", str(self.pid), "-x",
+                   str(self.folder / words[0])]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT) as gdb:
+            overdue = threading.Timer(self.left(), gdb.kill)
+            overdue.start()
+            for line in gdb.stdout:
+                self.say(line.rstrip("\n"))
+                if line.startswith("attached"):
+                    self.do_send([" ".join(words[1:])])
+            overdue.cancel()
+        if gdb.returncode != 0:
+            raise Failed(f"gdb ended with status {gdb.returncode}")
+
+    def do_signal(self, words):
+        self.launcher.send_signal(getattr(signal, "SIG" + words[0]))
+
+    def do_fds(self, _):
+        entries = os.listdir(f"/proc/{self.pid}/fd")
+        self.say("fds: " + " ".join(sorted(entries, key=int)))
+
+    def do_socket_mode(self, _):
+        path = Path(self.socket_path)
+        self.say(f"socket {path.stat().st_mode & 0o7777:o} "
+                 f"folder {path.parent.stat().st_mode & 0o7777:o}")
+
+    def do_close(self, _):
+        self.launcher.stdin.close()
+
+    def do_expect_exit(self, words):
+        self.checked_exit = True
+        if not self.launcher.stdin.closed:
+            try:
+                self.launcher.stdin.close()
+            except BrokenPipeError:
+                pass
+        self.wait(self.gone, "the end of the program")
+        status = self.launcher.wait(timeout=self.left())
+        got = str(status) if status >= 0 else signal.Signals(-status).name
+        if got != words[0]:
+            raise Failed(f"exit status {got}, not {words[0]}")
