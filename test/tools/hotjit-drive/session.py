@@ -5,6 +5,7 @@ read what launcher, program, socket and event file bring and put it into one
 queue; wait() takes from it until a condition holds or the deadline is over.
 """
 
+import collections
 import json
 import os
 import queue
@@ -20,6 +21,16 @@ import client
 import saves
 
 ENDS = ("reloaded", "refused", "failed", "unchanged")
+
+
+def lines_of(event):
+    """How many lines the launcher prints for the end of a reload."""
+    verdicts = event.get("verdicts", [])
+    kinds = [v["verdict"] for v in verdicts]
+    if event["event"] == "refused":
+        return max(1, kinds.count("refused")) + ("held" in kinds)
+    return 1 + sum(1 for v in verdicts if v.get("message") and
+                   v["verdict"] in ("note", "pending", "partial"))
 
 
 class Failed(Exception):
@@ -60,7 +71,7 @@ class Session:
         self.events = []      # those that no await has passed yet
         self.history = []     # all, in order
         self.file_events = [] # those of --events
-        self.printed = set()  # reloads whose line the launcher has printed
+        self.printed = collections.Counter()  # the launcher's lines, by reload
         self.lines = []       # lines of the launcher, all
         self.output = []      # lines of the program, all
         self.answers = 0      # how many of them no step has waited for
@@ -107,7 +118,7 @@ class Session:
         words = line.split()
         if len(words) > 1 and words[0] == "[hotjit]":
             if words[1].startswith("#"):
-                self.printed.add(words[1].strip("#:"))
+                self.printed[words[1].strip("#:")] += 1
             self.ready_line |= words[1].startswith("ready")
 
     def say(self, text):
@@ -287,9 +298,10 @@ class Session:
 
     def await_line(self, event):
         if "--quiet" not in self.options.run_options:
-            number = str(event["reload"])
-            self.wait(lambda: number in self.printed or self.gone(),
-                      f"the launcher's line for #{number}")
+            # Many lines come in several writes.
+            number, lines = str(event["reload"]), lines_of(event)
+            self.wait(lambda: self.printed[number] >= lines or self.gone(),
+                      f"the launcher's lines for #{number}")
 
     def do_show(self, words):
         value = self.last.get(words[0])
