@@ -246,6 +246,7 @@ static CompiledFunction describe(llvm::Function &F, Fingerprinter &Prints) {
   C.Signature = loweredSignature(F);
   C.Variadic = F.isVarArg();
   C.NoReturn = F.doesNotReturn();
+  C.NoUnwind = F.doesNotThrow();
   C.AddressTaken = isAddressTaken(F);
   C.AlwaysInline = F.hasFnAttribute(llvm::Attribute::AlwaysInline);
   C.HasStackArguments = mayHaveStackArguments(F);

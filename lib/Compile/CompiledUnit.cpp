@@ -29,3 +29,29 @@ const CompiledVariable *
 CompiledUnit::findVariable(llvm::StringRef Symbol) const {
   return findSorted(Variables, Symbol);
 }
+
+CompiledUnit CompiledUnit::facts() const {
+  CompiledUnit Copy;
+  Copy.Path = Path;
+  Copy.Functions = Functions;
+  Copy.Variables = Variables;
+  Copy.Types = Types;
+  Copy.Enums = Enums;
+  Copy.Files = Files;
+  Copy.Settings = Settings;
+  Copy.FileAssembly = FileAssembly;
+  Copy.Text = Text;
+  return Copy;
+}
+
+std::vector<std::string>
+CompiledUnit::withoutCode(llvm::ArrayRef<std::string> Symbols) const {
+  std::vector<std::string> Missing;
+  for (const std::string &Symbol : Symbols) {
+    const llvm::GlobalValue *V =
+        Code.Module ? Code.Module->getNamedValue(Symbol) : nullptr;
+    if (!V || V->isDeclaration())
+      Missing.push_back(Symbol);
+  }
+  return Missing;
+}

@@ -1,7 +1,9 @@
 #ifndef HOTJIT_COMPILE_COMPILEDUNIT_H
 #define HOTJIT_COMPILE_COMPILEDUNIT_H
 
+#include "Compile/UnitText.h"
 #include "Support/ContentHash.h"
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include <cstdint>
@@ -46,7 +48,10 @@ struct CompiledFunction {
   std::string Signature;
   bool Variadic = false;
   bool Virtual = false;
-  bool NoReturn = false;     ///< declared noreturn
+  bool NoReturn = false; ///< declared noreturn
+  /// Declared, or seen by Clang, to throw nothing: callers in the unit may have
+  /// no landing pads.
+  bool NoUnwind = false;
   bool AddressTaken = false; ///< by code or data of this unit, not by a call
   bool AlwaysInline = false;
   bool Constructor = false; ///< __attribute__((constructor)) or destructor
@@ -170,7 +175,17 @@ struct CompiledUnit {
   CodegenSettings Settings;
   /// asm("...") outside functions, as written. May define symbols of its own.
   std::string FileAssembly;
+  UnitText Text; ///< of the file at Path
   UnitCode Code; ///< null after it was taken
+  /// Code holds everything that the unit defines; else the bodies that were
+  /// asked for and no others.
+  bool Whole = true;
+
+  /// The same facts without code.
+  CompiledUnit facts() const;
+  /// Of Symbols, those that the facts know and Code does not define.
+  std::vector<std::string>
+  withoutCode(llvm::ArrayRef<std::string> Symbols) const;
 
   const CompiledFunction *findFunction(llvm::StringRef Symbol) const;
   const CompiledVariable *findVariable(llvm::StringRef Symbol) const;

@@ -1,12 +1,15 @@
 // One compile: the command becomes an invocation, the invocation runs on a
 // snapshot of the texts, and what Clang made of it is kept as facts and
-// unoptimized IR. Everything that Clang needs is made here and dropped here;
-// nothing is shared with another compile, and nothing is printed or written.
+// unoptimized IR. Everything that Clang needs is made here and dropped here; of
+// other compiles only parsed preambles are used, if they fit. Nothing is
+// printed or written.
 
 #include "Compile/Compiler.h"
 #include "Compile/Consumer.h"
 #include "Compile/Diagnostics.h"
 #include "Compile/Invocation.h"
+#include "Compile/PartialUnit.h"
+#include "Compile/Preambles.h"
 #include "Compile/SnapshotFileSystem.h"
 #include "Support/Error.h"
 #include "clang/Basic/Stack.h"
@@ -22,6 +25,7 @@ struct Compiler::State {
   /// What __DATE__ and __TIME__ say: a save must not change them.
   std::time_t Started =
       std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  Preambles Kept;
 };
 
 Compiler::Compiler() : S(std::make_unique<State>()) {
@@ -50,21 +54,54 @@ static bool run(clang::CompilerInstance &Instance, UnitRun &Run) {
   return Done;
 }
 
-llvm::Expected<CompileResult> Compiler::compile(const TranslationUnit &Unit,
-                                                const TextSnapshot &Texts,
-                                                const CancelFlag *Cancel) {
+namespace {
+
+/// Everything that one compile is made of.
+struct Attempt {
+  Attempt(const TranslationUnit &Unit, const TextSnapshot &Texts)
+      : Unit(Unit), Texts(Texts),
+        Files(llvm::makeIntrusiveRefCnt<SnapshotFileSystem>(Texts,
+                                                            Unit.Directory)),
+        VFS(Files) {}
+
+  llvm::Error prepare(std::time_t Started);
+  std::unique_ptr<llvm::MemoryBuffer> mainText() const;
+  llvm::Expected<CompileResult>
+  run(const PartialPlan *Only, const CancelFlag *Cancel, std::string &Doubt);
+
+  const TranslationUnit &Unit;
+  const TextSnapshot &Texts;
+  const Nanoseconds Start = RealClock().now();
+  llvm::IntrusiveRefCntPtr<SnapshotFileSystem> Files;
+  llvm::IntrusiveRefCntPtr<llvm::vfs::FileSystem> VFS; ///< perhaps with more
+  std::shared_ptr<clang::CompilerInvocation> Invocation;
+};
+
+} // namespace
+
+llvm::Error Attempt::prepare(std::time_t Started) {
   // Sema moves to a new stack before this one is used up.
   clang::noteBottomOfStack();
-  RealClock Time;
-  const Nanoseconds Start = Time.now();
-  auto Files =
-      llvm::makeIntrusiveRefCnt<SnapshotFileSystem>(Texts, Unit.Directory);
-  llvm::Expected<std::shared_ptr<clang::CompilerInvocation>> Invocation =
-      createInvocation(Unit, Files, S->Started);
-  if (!Invocation)
-    return Invocation.takeError();
+  auto Made = createInvocation(Unit, Files, Started);
+  if (!Made)
+    return Made.takeError();
+  Invocation = std::move(*Made);
   Files->forgetOpened(); // What the driver looked at is no source.
+  return llvm::Error::success();
+}
 
+/// Null if the snapshot does not have the unit's file.
+std::unique_ptr<llvm::MemoryBuffer> Attempt::mainText() const {
+  std::shared_ptr<const SourceText> Source = Texts.find(Unit.Path);
+  if (!Source)
+    return nullptr;
+  return llvm::MemoryBuffer::getMemBufferCopy(
+      Source->text(), Invocation->getFrontendOpts().Inputs.front().getFile());
+}
+
+llvm::Expected<CompileResult> Attempt::run(const PartialPlan *Only,
+                                           const CancelFlag *Cancel,
+                                           std::string &Doubt) {
   CompileResult Result;
   auto Compiled = std::make_unique<CompiledUnit>();
   Compiled->Path = Unit.Path;
@@ -73,21 +110,29 @@ llvm::Expected<CompileResult> Compiler::compile(const TranslationUnit &Unit,
   Compiled->Code.Context->setDiagnosticHandlerCallBack(
       [](const llvm::DiagnosticInfo *, void *) {});
 
-  DiagnosticCollector Collector((*Invocation)->getDiagnosticOpts(), *Files);
-  clang::CompilerInstance Instance(*Invocation);
-  Instance.setVirtualFileSystem(Files);
+  DiagnosticCollector Collector(Invocation->getDiagnosticOpts(), *Files);
+  if (Only)
+    for (size_t Touched : Only->Bodies.Touched)
+      Collector.Within.push_back(Only->Bodies.Bodies[Touched]);
+  clang::CompilerInstance Instance(Invocation);
+  Instance.setVirtualFileSystem(VFS);
   Instance.setVerboseOutputStream(std::make_unique<llvm::raw_null_ostream>());
   Instance.createDiagnostics(&Collector, /*ShouldOwnClient=*/false);
   if (!Instance.createTarget())
     return makeError("{}: {}", Unit.Path, Collector.Rendered);
 
-  UnitRun Run{
-      *Compiled->Code.Context, *Files, Cancel, *Compiled, nullptr, false,
-      Nanoseconds(0)};
-  bool IsDone = run(Instance, Run);
+  UnitRun Run{.Context = *Compiled->Code.Context,
+              .Files = *Files,
+              .Cancel = Cancel,
+              .Only = Only,
+              .Unit = *Compiled};
+  bool IsDone = ::run(Instance, Run);
+  Doubt = std::move(Run.Doubt);
+  if (Collector.ErrorElsewhere)
+    Doubt = "an error outside the edited bodies";
   Result.Cancelled = Run.Cancelled;
   Result.Lower = Run.Lower;
-  Result.Parse = Time.now() - Start - Run.Lower;
+  Result.Parse = RealClock().now() - Start - Run.Lower;
   Result.Diagnostics = std::move(Collector.Items);
   Result.Rendered = std::move(Collector.Rendered);
   if (!IsDone || !Run.Module || Run.Cancelled)
@@ -98,3 +143,66 @@ llvm::Expected<CompileResult> Compiler::compile(const TranslationUnit &Unit,
   Result.Unit = std::move(Compiled);
   return Result;
 }
+
+llvm::Expected<CompileResult> Compiler::compile(const TranslationUnit &Unit,
+                                                const TextSnapshot &Texts,
+                                                const CancelFlag *Cancel) {
+  Attempt A(Unit, Texts);
+  if (llvm::Error E = A.prepare(S->Started))
+    return std::move(E);
+  std::string Doubt;
+  return A.run(/*Only=*/nullptr, Cancel, Doubt);
+}
+
+llvm::Expected<std::optional<CompileResult>>
+Compiler::compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
+                        const BodiesRequest &Request, std::string &Why,
+                        const CancelFlag *Cancel) {
+  Attempt A(Unit, Texts);
+  if (llvm::Error E = A.prepare(S->Started))
+    return std::move(E);
+  std::shared_ptr<const SourceText> Before = Request.OldTexts.find(Unit.Path);
+  std::unique_ptr<llvm::MemoryBuffer> Text = A.mainText();
+  if (!Before || !Text) {
+    Why = "the text of the unit's file is not kept";
+    return std::nullopt;
+  }
+  std::optional<BodyMatch> Match =
+      matchBodies(Before->text(), Request.Old.Text, Text->getBuffer(),
+                  A.Invocation->getLangOpts(), Why);
+  std::optional<PartialPlan> Plan =
+      Match ? planPartial(Request, std::move(*Match), Why) : std::nullopt;
+  if (!Plan)
+    return std::nullopt;
+
+  prepareForPreamble(*A.Invocation);
+  A.Invocation->getFrontendOpts().SkipFunctionBodies = true;
+  std::shared_ptr<const Preamble> Start = S->Kept.find(Unit.Path);
+  if (Start && Start->fits(*A.Invocation, *Text, Texts, *A.Files))
+    Start->Parsed.AddImplicitPreamble(*A.Invocation, A.VFS, Text.release());
+  auto Result = A.run(&*Plan, Cancel, Why);
+  if (!Result)
+    return Result.takeError();
+  if (!Why.empty())
+    return std::nullopt;
+  if (Result->Unit && !completeFacts(*Result->Unit, *Plan, Why))
+    return std::nullopt;
+  return std::move(*Result);
+}
+
+void Compiler::warm(const TranslationUnit &Unit, const TextSnapshot &Texts) {
+  Attempt A(Unit, Texts);
+  if (llvm::Error E = A.prepare(S->Started))
+    return llvm::consumeError(std::move(E)); // Compiling it will tell.
+  std::unique_ptr<llvm::MemoryBuffer> Text = A.mainText();
+  if (!Text)
+    return;
+  std::shared_ptr<const Preamble> Kept = S->Kept.find(Unit.Path);
+  if (Kept && Kept->fits(*A.Invocation, *Text, Texts, *A.Files))
+    return;
+  if (auto Parsed = Preambles::parse(*A.Invocation, *Text, Texts, A.Files))
+    S->Kept.keep(Unit.Path, std::move(Parsed));
+}
+
+size_t Compiler::bytesKept() const { return S->Kept.bytesKept(); }
+void Compiler::setLimit(size_t Bytes) { S->Kept.setLimit(Bytes); }

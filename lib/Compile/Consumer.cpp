@@ -6,111 +6,17 @@
 #include "Compile/Consumer.h"
 #include "Compile/CodeFacts.h"
 #include "Compile/Fingerprint.h"
+#include "Compile/PartialConsumer.h"
 #include "clang/AST/ASTContext.h"
 #include "clang/Frontend/CompilerInstance.h"
 
 using namespace hotjit;
 
-namespace {
-
-/// Adds the time it lives to a total. The generator's callbacks nest: only the
-/// outermost counts.
-class Stopwatch {
-public:
-  Stopwatch(Nanoseconds &Total, unsigned &Depth)
-      : Total(Total), Depth(Depth), IsOutermost(Depth++ == 0) {
-    if (IsOutermost)
-      Start = RealClock().now();
-  }
-  ~Stopwatch() {
-    --Depth;
-    if (IsOutermost)
-      Total += RealClock().now() - Start;
-  }
-
-private:
-  Nanoseconds &Total;
-  unsigned &Depth;
-  bool IsOutermost;
-  Nanoseconds Start{0};
-};
-
-class UnitConsumer final : public clang::ASTConsumer {
-public:
-  UnitConsumer(UnitRun &Run, std::unique_ptr<clang::CodeGenerator> Code,
-               const clang::DiagnosticsEngine &Diagnostics)
-      : Run(Run), Code(std::move(Code)), Diagnostics(Diagnostics) {}
-
-  void Initialize(clang::ASTContext &Context) override {
-    Code->Initialize(Context);
-  }
-  bool HandleTopLevelDecl(clang::DeclGroupRef D) override {
-    if (isCancelled())
-      return false;
-    Stopwatch S = watch();
-    return Code->HandleTopLevelDecl(D);
-  }
-  void HandleInlineFunctionDefinition(clang::FunctionDecl *D) override {
-    Stopwatch S = watch();
-    Code->HandleInlineFunctionDefinition(D);
-  }
-  void HandleInterestingDecl(clang::DeclGroupRef D) override {
-    Stopwatch S = watch();
-    Code->HandleInterestingDecl(D);
-  }
-  void HandleTagDeclDefinition(clang::TagDecl *D) override {
-    Tags.insert(D);
-    Stopwatch S = watch();
-    Code->HandleTagDeclDefinition(D);
-  }
-  void HandleTagDeclRequiredDefinition(const clang::TagDecl *D) override {
-    Stopwatch S = watch();
-    Code->HandleTagDeclRequiredDefinition(D);
-  }
-  void HandleCXXImplicitFunctionInstantiation(clang::FunctionDecl *D) override {
-    Code->HandleCXXImplicitFunctionInstantiation(D);
-  }
-  void HandleImplicitImportDecl(clang::ImportDecl *D) override {
-    Code->HandleImplicitImportDecl(D);
-  }
-  void CompleteTentativeDefinition(clang::VarDecl *D) override {
-    Stopwatch S = watch();
-    Code->CompleteTentativeDefinition(D);
-  }
-  void CompleteExternalDeclaration(clang::DeclaratorDecl *D) override {
-    Code->CompleteExternalDeclaration(D);
-  }
-  void AssignInheritanceModel(clang::CXXRecordDecl *D) override {
-    Code->AssignInheritanceModel(D);
-  }
-  void HandleCXXStaticMemberVarInstantiation(clang::VarDecl *D) override {
-    Stopwatch S = watch();
-    Code->HandleCXXStaticMemberVarInstantiation(D);
-  }
-  void HandleVTable(clang::CXXRecordDecl *D) override {
-    Stopwatch S = watch();
-    Code->HandleVTable(D);
-  }
-  clang::ASTMutationListener *GetASTMutationListener() override {
-    return Code->GetASTMutationListener();
-  }
-  void HandleTranslationUnit(clang::ASTContext &Context) override;
-
-private:
-  Stopwatch watch() { return Stopwatch(Run.Lower, Depth); }
-  bool isCancelled() {
-    Run.Cancelled |= Run.Cancel && Run.Cancel->load(std::memory_order_relaxed);
-    return Run.Cancelled;
-  }
-
-  UnitRun &Run;
-  std::unique_ptr<clang::CodeGenerator> Code;
-  const clang::DiagnosticsEngine &Diagnostics;
-  TagDefinitions Tags;
-  unsigned Depth = 0;
-};
-
-} // namespace
+UnitConsumer::UnitConsumer(UnitRun &Run, clang::CompilerInstance &Instance,
+                           llvm::StringRef File)
+    : Run(Run), Code(clang::CreateLLVMCodeGen(Instance, File, Run.Context)),
+      Preprocessor(Instance.getPreprocessor()),
+      Diagnostics(Instance.getDiagnostics()) {}
 
 void UnitConsumer::HandleTranslationUnit(clang::ASTContext &Context) {
   if (isCancelled())
@@ -128,13 +34,51 @@ void UnitConsumer::HandleTranslationUnit(clang::ASTContext &Context) {
   llvm::StringSet<> MayInitialize = addDeclFacts(Decls, Run.Unit, Tags);
   assignInitializers(M, MayInitialize, Prints, Run.Unit);
   collectTypeFacts(Decls, Tags, Run.Unit);
+  collectBodies(Context, *Code, Run.Unit);
+  Run.Unit.Text.Counter = Preprocessor.getCounterValue();
   Run.Module = Code->ReleaseModule();
 }
+
+namespace {
+
+/// Where __LINE__ is written into the code.
+class LineUses final : public clang::PPCallbacks {
+public:
+  LineUses(clang::Preprocessor &P, UnitText &Text)
+      : SM(P.getSourceManager()), Line(P.getIdentifierInfo("__LINE__")),
+        Text(Text) {}
+
+  void MacroExpands(const clang::Token &Name, const clang::MacroDefinition &,
+                    clang::SourceRange Range,
+                    const clang::MacroArgs *) override {
+    if (Name.getIdentifierInfo() != Line)
+      return;
+    auto [File, Offset] = SM.getDecomposedExpansionLoc(Range.getBegin());
+    if (File == SM.getMainFileID() &&
+        (Text.LineUses.empty() || Text.LineUses.back() < Offset))
+      Text.LineUses.push_back(Offset);
+  }
+
+private:
+  const clang::SourceManager &SM;
+  const clang::IdentifierInfo *Line;
+  UnitText &Text;
+};
+
+} // namespace
 
 std::unique_ptr<clang::ASTConsumer>
 CompileAction::CreateASTConsumer(clang::CompilerInstance &Instance,
                                  llvm::StringRef File) {
-  return std::make_unique<UnitConsumer>(
-      Run, clang::CreateLLVMCodeGen(Instance, File, Run.Context),
-      Instance.getDiagnostics());
+  clang::Preprocessor &P = Instance.getPreprocessor();
+  P.addPPCallbacks(std::make_unique<LineUses>(P, Run.Unit.Text));
+  P.setTokenWatcher([&Text = Run.Unit.Text](const clang::Token &T) {
+    if (T.isOneOf(clang::tok::kw___builtin_LINE,
+                  clang::tok::kw___builtin_COLUMN,
+                  clang::tok::kw___builtin_source_location))
+      Text.UsesLocations = true;
+  });
+  if (Run.Only)
+    return std::make_unique<PartialConsumer>(Run, *Run.Only, Instance, File);
+  return std::make_unique<UnitConsumer>(Run, Instance, File);
 }

@@ -5,6 +5,7 @@
 
 #include "Compile/Diagnostics.h"
 #include "clang/Lex/Lexer.h"
+#include "llvm/ADT/STLExtras.h"
 
 using namespace hotjit;
 
@@ -58,12 +59,32 @@ void DiagnosticCollector::setEnd(Diagnostic &D,
   D.EndColumn = SM.getColumnNumber(File, End);
 }
 
+bool DiagnosticCollector::isWithin(const clang::Diagnostic &Info) const {
+  if (Within.empty())
+    return true;
+  if (!Info.hasSourceManager() || Info.getLocation().isInvalid())
+    return false;
+  const clang::SourceManager &SM = Info.getSourceManager();
+  auto [File, Offset] = SM.getDecomposedExpansionLoc(Info.getLocation());
+  // An error may show only at what follows the body.
+  return File == SM.getMainFileID() &&
+         llvm::any_of(Within, [Offset = Offset](const BodyText &B) {
+           return B.Begin <= Offset && Offset <= B.End;
+         });
+}
+
 void DiagnosticCollector::HandleDiagnostic(
     clang::DiagnosticsEngine::Level Level, const clang::Diagnostic &Info) {
   DiagnosticConsumer::HandleDiagnostic(Level, Info);
   if (Level <= clang::DiagnosticsEngine::Remark &&
       Level != clang::DiagnosticsEngine::Note)
     return;
+  if (Level != clang::DiagnosticsEngine::Note)
+    KeepsNotes = isWithin(Info);
+  if (!KeepsNotes) {
+    ErrorElsewhere |= Level >= clang::DiagnosticsEngine::Error;
+    return;
+  }
   Printer.HandleDiagnostic(Level, Info);
 
   Diagnostic D;

@@ -34,11 +34,17 @@ public:
   std::vector<Diagnostic> Items;
   std::string Rendered;
 
+  /// If not empty: only messages about these parts of the main file are kept.
+  std::vector<BodyText> Within;
+  bool ErrorElsewhere = false; ///< an error was not kept
+
 private:
   void setEnd(Diagnostic &D, const clang::Diagnostic &Info) const;
+  bool isWithin(const clang::Diagnostic &Info) const;
 
   SnapshotFileSystem &Files;
   const clang::LangOptions *Language = nullptr;
+  bool KeepsNotes = true; ///< of the last message that is no note
   llvm::raw_string_ostream Stream;
   clang::TextDiagnosticPrinter Printer;
 };

@@ -10,8 +10,9 @@
 // other one, and who calls it, must go along as soon as the one changes.
 //
 // Without optimization a function is a black box, with three exceptions: a
-// caller that holds an inlined copy (always_inline), and a caller of something
-// that has no entry to redirect.
+// caller that holds an inlined copy (always_inline), a caller of something that
+// has no entry to redirect, and a caller of something that threw nothing and
+// now may: compilers leave landing pads out even at -O0.
 
 #include "Diff/Judge.h"
 #include "fmt/format.h"
@@ -157,6 +158,12 @@ static bool isAlwaysInline(const UnitCase &Unit, StringRef Symbol) {
   return (Old && Old->AlwaysInline) || (New && New->AlwaysInline);
 }
 
+static bool startsToThrow(const UnitCase &Unit, StringRef Symbol) {
+  const CompiledFunction *Old = Unit.Old.findFunction(Symbol);
+  const CompiledFunction *New = Unit.New.findFunction(Symbol);
+  return Old && New && Old->NoUnwind && !New->NoUnwind;
+}
+
 static bool hasNoEntry(const UnitCase &Unit, StringRef Symbol) {
   const CompiledFunction *Old = Unit.Old.findFunction(Symbol);
   return Old && identify(*Old, Unit).What == FunctionIdentity::Status::None;
@@ -197,6 +204,8 @@ SwappedSet hotjit::swappedTogether(const UnitCase &Unit) {
       }
     };
     Take(U.Holding.lookup(Symbol), "it holds an inlined copy");
+    if (startsToThrow(Unit, Symbol))
+      Take(U.Naming.lookup(Symbol), "it may have no landing pads");
     if (isAlwaysInline(Unit, Symbol))
       Take(U.Naming.lookup(Symbol), "it holds an inlined copy");
     if (isOptimized(Unit))

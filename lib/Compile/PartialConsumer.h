@@ -1,0 +1,45 @@
+#ifndef HOTJIT_COMPILE_PARTIALCONSUMER_H
+#define HOTJIT_COMPILE_PARTIALCONSUMER_H
+
+#include "Compile/Consumer.h"
+#include "clang/AST/Mangle.h"
+
+namespace hotjit {
+
+/// Sets the bodies of Unit.Text: those of functions in the unit's own file.
+void collectBodies(clang::ASTContext &Context, clang::CodeGenerator &Code,
+                   CompiledUnit &Unit);
+
+/// Compiles the bodies of a plan and nothing else. Run.Unit gets the facts of
+/// what code was made for; Run.Doubt says why that must not be used.
+class PartialConsumer final : public UnitConsumer {
+public:
+  PartialConsumer(UnitRun &Run, const PartialPlan &Plan,
+                  clang::CompilerInstance &Instance, llvm::StringRef File);
+
+  void Initialize(clang::ASTContext &Context) override;
+  bool HandleTopLevelDecl(clang::DeclGroupRef D) override;
+  void HandleInterestingDecl(clang::DeclGroupRef D) override;
+  void HandleCXXStaticMemberVarInstantiation(clang::VarDecl *D) override;
+  void HandleVTable(clang::CXXRecordDecl *D) override;
+  void CompleteTentativeDefinition(clang::VarDecl *D) override;
+  bool shouldSkipFunctionBody(clang::Decl *D) override;
+  void HandleTranslationUnit(clang::ASTContext &Context) override;
+
+private:
+  void handle(clang::Decl &D);
+  bool needsInitializer(const clang::VarDecl &V) const;
+  void demandWanted();
+  bool checkBodies();
+  bool checkDeclarations(llvm::Module &M);
+  void dropKnown(llvm::Module &M);
+  void applyKnownNoThrow(llvm::Module &M);
+
+  const PartialPlan &Plan;
+  clang::ASTContext *Context = nullptr;
+  std::unique_ptr<clang::MangleContext> Mangling;
+};
+
+} // namespace hotjit
+
+#endif

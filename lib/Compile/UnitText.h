@@ -1,0 +1,63 @@
+#ifndef HOTJIT_COMPILE_UNITTEXT_H
+#define HOTJIT_COMPILE_UNITTEXT_H
+
+#include "llvm/ADT/StringRef.h"
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace clang {
+class LangOptions;
+}
+
+namespace hotjit {
+
+/// The body of a function in the text of its unit's own file: offsets in bytes
+/// of the opening brace and of what follows the closing one.
+struct BodyText {
+  uint32_t Begin = 0;
+  uint32_t End = 0;
+  /// Nothing outside it depends on what it says: no template, not constexpr,
+  /// no deduced return type, no class or closure declared in it.
+  bool Alone = false;
+  /// Its braces stand in the file itself, not in a macro, and hold nothing but
+  /// statements (no `try` in their place).
+  bool Plain = false;
+  /// Functions for which the unit's code was made from it: none if nobody
+  /// calls it, several for constructors.
+  std::vector<std::string> Symbols;
+};
+
+/// What one compile of a unit tells of the text of its own file, so that the
+/// next one can see whether anything but bodies was edited.
+struct UnitText {
+  std::vector<BodyText> Bodies; ///< by Begin; none inside another
+  /// Where __LINE__ is expanded: offsets, sorted.
+  std::vector<uint32_t> LineUses;
+  /// __builtin_LINE and its like stand somewhere, perhaps in a header.
+  bool UsesLocations = false;
+  unsigned Counter = 0; ///< how often __COUNTER__ was used
+};
+
+/// The bodies of a text and its successor, paired.
+struct BodyMatch {
+  std::vector<BodyText> Bodies; ///< of the new text, one for each old one
+  std::vector<size_t> Touched;  ///< of these, the ones that read otherwise
+  /// Lines that the new text has more than the old one from the end of the
+  /// edit on.
+  int LineShift = 0;
+  uint32_t EditEnd = 0;     ///< offset in the new text behind the edit
+  unsigned EditEndLine = 0; ///< line in the old text behind the edit, from 1
+};
+
+/// Pairs the bodies of two texts of one file if nothing outside bodies differs,
+/// token by token. nullopt, with Why: something does, or it cannot be said.
+std::optional<BodyMatch> matchBodies(llvm::StringRef Old, const UnitText &Facts,
+                                     llvm::StringRef New,
+                                     const clang::LangOptions &Language,
+                                     std::string &Why);
+
+} // namespace hotjit
+
+#endif

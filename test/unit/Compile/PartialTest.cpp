@@ -1,0 +1,378 @@
+// A unit of which only the edited bodies were compiled must be the unit that a
+// whole compile makes, or be refused.
+
+#include "Compile/Agreement.h"
+#include "CompileInMemory.h"
+
+using namespace hotjit;
+using namespace hotjit::test;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+namespace {
+
+struct Outcome {
+  std::unique_ptr<CompiledUnit> Partial; ///< null if refused or in error
+  std::string Why;                       ///< refused
+  std::string Rendered;
+  std::vector<std::string> Code; ///< functions that it has code for
+};
+
+std::vector<std::string> codeOf(const CompiledUnit &Unit) {
+  std::vector<std::string> All;
+  for (const CompiledFunction &F : Unit.Functions)
+    All.push_back(F.Symbol);
+  std::vector<std::string> Missing = Unit.withoutCode(All);
+  std::vector<std::string> Result;
+  for (const std::string &Symbol : All)
+    if (std::find(Missing.begin(), Missing.end(), Symbol) == Missing.end())
+      Result.push_back(Symbol);
+  return Result;
+}
+
+/// Compiles the bodies that make Old to New; what comes out must agree with
+/// the whole of New.
+class Partial : public ::testing::Test {
+protected:
+  Outcome edit(const std::string &Path, SourceFiles Old, SourceFiles New,
+               const Flags &Options = {}, std::set<std::string> Needed = {}) {
+    TextSnapshot Before = snapshotOf(Old), After = snapshotOf(New);
+    TranslationUnit Unit = unitAt(Path, Options);
+    llvm::Expected<CompileResult> Whole = TheCompiler.compile(Unit, Before);
+    Outcome Result;
+    if (!Whole || !Whole->Unit) {
+      ADD_FAILURE() << (Whole ? Whole->Rendered
+                              : llvm::toString(Whole.takeError()));
+      return Result;
+    }
+    Live = std::move(Whole->Unit);
+    return again(Unit, Before, After, std::move(Needed));
+  }
+
+  Outcome again(const TranslationUnit &Unit, const TextSnapshot &Before,
+                const TextSnapshot &After, std::set<std::string> Needed = {}) {
+    Outcome Result;
+    if (Warm)
+      TheCompiler.warm(Unit, Before);
+    auto Made = TheCompiler.compileBodies(
+        Unit, After, {*Live, Before, std::move(Needed)}, Result.Why);
+    if (!Made) {
+      ADD_FAILURE() << llvm::toString(Made.takeError());
+      return Result;
+    }
+    if (!*Made)
+      return Result;
+    Result.Rendered = (*Made)->Rendered;
+    Result.Partial = std::move((*Made)->Unit);
+    if (!Result.Partial)
+      return Result;
+    Result.Code = codeOf(*Result.Partial);
+    llvm::Expected<CompileResult> Whole = TheCompiler.compile(Unit, After);
+    if (!Whole || !Whole->Unit) {
+      ADD_FAILURE() << (Whole ? Whole->Rendered
+                              : llvm::toString(Whole.takeError()));
+      return Result;
+    }
+    EXPECT_EQ(disagreement(*Whole->Unit, *Result.Partial), "");
+    return Result;
+  }
+
+  Outcome editC(const std::string &Old, const std::string &New,
+                const Flags &Options = {}, std::set<std::string> Needed = {}) {
+    return edit("/src/a.c", {{"/src/a.c", Old}}, {{"/src/a.c", New}}, Options,
+                std::move(Needed));
+  }
+  Outcome editCXX(const std::string &Old, const std::string &New,
+                  const Flags &Options = {}) {
+    return edit("/src/a.cpp", {{"/src/a.cpp", Old}}, {{"/src/a.cpp", New}},
+                Options);
+  }
+
+  Compiler TheCompiler;
+  std::unique_ptr<CompiledUnit> Live;
+  bool Warm = true;
+};
+
+std::string with(std::string Text, const std::string &From,
+                 const std::string &To) {
+  size_t At = Text.find(From);
+  EXPECT_NE(At, std::string::npos);
+  return Text.replace(At, From.size(), To);
+}
+
+} // namespace
+
+//===-- Bodies ------------------------------------------------------------===//
+
+static const char *const Plain = R"(
+static int counter;
+static int helper(int x) { return x + counter; }
+int f(int x) { return helper(x) * 2; }
+int g(int x) { return f(x) + 1; }
+const char *name(void) { return "old"; }
+)";
+
+TEST_F(Partial, HasCodeForTheEditedBodyOnly) {
+  Outcome O = editC(Plain, with(Plain, "helper(x) * 2", "helper(x) * 3"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_THAT(O.Code, ElementsAre("f"));
+  EXPECT_FALSE(O.Partial->Whole);
+}
+
+TEST_F(Partial, TakesSeveralBodies) {
+  std::string New = with(Plain, "helper(x) * 2", "helper(x) * 3");
+  Outcome O = editC(Plain, with(New, "\"old\"", "\"newer\""));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_THAT(O.Code, ElementsAre("f", "name"));
+}
+
+TEST_F(Partial, MakesStaticFunctionsThatNobodyCallsHere) {
+  Outcome O = editC(Plain, with(Plain, "x + counter", "x - counter"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_THAT(O.Code, ElementsAre("helper"));
+}
+
+TEST_F(Partial, MakesWhatIsNeeded) {
+  Outcome O = editC(Plain, with(Plain, "helper(x) * 2", "helper(x) * 3"), {},
+                    {"helper"});
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_THAT(O.Code, ElementsAre("f", "helper"));
+}
+
+TEST_F(Partial, OptimizedUnitsTakeTheCallers) {
+  Outcome O = editC(Plain, with(Plain, "x + counter", "x - counter"), {"-O2"});
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_THAT(O.Code, ElementsAre("f", "g", "helper"));
+}
+
+TEST_F(Partial, ShiftsPlacesBelow) {
+  Outcome O = editC(Plain, with(Plain, "{ return helper(x) * 2; }",
+                                "{\n\n  return helper(x) * 2;\n}"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_EQ(O.Partial->findFunction("g")->Place.Line, 8u);
+}
+
+TEST_F(Partial, FollowsEditsOneAfterTheOther) {
+  std::string Text = Plain;
+  Outcome O = editC(Text, with(Text, "* 2", "* 2\n * 3"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  Text = with(Text, "* 2", "* 2\n * 3");
+  for (int I = 0; I != 3; ++I) {
+    std::string Next = with(Text, "f(x) + 1", "f(x) + 1 + 1");
+    Live = std::move(O.Partial);
+    O = again(unitAt("/src/a.c", {}), snapshotOf({{"/src/a.c", Text}}),
+              snapshotOf({{"/src/a.c", Next}}));
+    ASSERT_TRUE(O.Partial) << O.Why;
+    EXPECT_THAT(O.Code, ElementsAre("g"));
+    Text = Next;
+  }
+}
+
+TEST_F(Partial, KeepsStaticsOfTheBody) {
+  const char *Old = "int f() { static int n = 4; return ++n; }\n"
+                    "int g() { static int n = 5; return ++n; }\n";
+  Outcome O = editC(Old, with(Old, "return ++n", "return n += 2"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  O = editC(Old,
+            with(Old, "static int n = 4;", "static int m = 1, n = 4; n += m;"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_TRUE(O.Partial->findVariable("f.m"));
+}
+
+TEST_F(Partial, FunctionsThatUseTheirLineChangeWhenItMoves) {
+  const char *Old = "int f() { return 1; }\n"
+                    "int h() { return 7; }\n"
+                    "int g() { return __LINE__; }\n";
+  Outcome O = editC(Old, with(Old, "{ return 1; }", "{\n return 1; }"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_THAT(O.Code, ElementsAre("f", "g"));
+  O = editC(Old, with(Old, "{ return 1; }", "{ return 2; }"));
+  EXPECT_THAT(O.Code, ElementsAre("f"));
+}
+
+//===-- C++ ---------------------------------------------------------------===//
+
+static const char *const Classes = R"(
+#include <map>
+#include <string>
+#include <vector>
+namespace {
+struct Entity {
+  int id;
+  explicit Entity(int i) : id(i) { ++made; }
+  ~Entity() { --made; }
+  int twice() const { return id * 2; }
+  static int made;
+};
+int Entity::made = 0;
+}
+std::map<std::string, int> table{{"a", 1}};
+namespace sim {
+struct Base { virtual ~Base(); virtual int value() const; };
+Base::~Base() {}
+int Base::value() const { return 1; }
+struct Derived : Base { int value() const override; int extra = 3; };
+int Derived::value() const { return extra; }
+static int total(const std::vector<int> &v) {
+  int sum = 0;
+  for (int x : v) sum += x;
+  return sum;
+}
+int run(int n) {
+  std::vector<int> v;
+  for (int i = 0; i < n; ++i) v.push_back(i);
+  Entity e(n);
+  return total(v) + e.twice() + table["a"];
+}
+}
+template <class T> T pick(T a, T b) { return a < b ? a : b; }
+int use(int a, int b) { return pick(a, b); }
+)";
+
+TEST_F(Partial, CXX) {
+  Outcome O = editCXX(Classes, with(Classes, "e.twice() +", "e.twice() * 2 +"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_THAT(O.Code, ElementsAre("_ZN3sim3runEi"));
+}
+
+TEST_F(Partial, CXXWithoutAPreamble) {
+  Warm = false;
+  Outcome O = editCXX(Classes, with(Classes, "e.twice() +", "e.twice() * 2 +"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_THAT(O.Code, ElementsAre("_ZN3sim3runEi"));
+}
+
+TEST_F(Partial, MethodsInClasses) {
+  Outcome O = editCXX(Classes, with(Classes, "return id * 2", "return id * 3"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_THAT(O.Code, ElementsAre("_ZNK12_GLOBAL__N_16Entity5twiceEv"));
+}
+
+TEST_F(Partial, ConstructorsAndDestructors) {
+  Outcome O = editCXX(Classes, with(Classes, "{ ++made; }", "{ made += 2; }"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_THAT(O.Code, ::testing::Contains("_ZN12_GLOBAL__N_16EntityC2Ei"));
+  O = editCXX(Classes, with(Classes, "Base::~Base() {}",
+                            "Base::~Base() { use(1, 2); }\n"));
+  EXPECT_FALSE(O.Partial); // Not declared yet: an error.
+  EXPECT_THAT(O.Rendered, HasSubstr("use of undeclared identifier 'use'"));
+  O = editCXX(Classes, with(Classes, "Base::~Base() {}",
+                            "Base::~Base() { table.clear(); }"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+}
+
+TEST_F(Partial, VirtualMethods) {
+  Outcome O =
+      editCXX(Classes, with(Classes, "return extra", "return extra + 1"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_THAT(O.Code, ElementsAre("_ZNK3sim7Derived5valueEv"));
+}
+
+TEST_F(Partial, NewInstantiationsAreMade) {
+  Outcome O = editCXX(Classes, with(Classes, "return pick(a, b)",
+                                    "return pick(a, b) + pick(1.5, 2.5)"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_THAT(O.Code, ElementsAre("_Z3useii", "_Z4pickIdET_S0_S0_"));
+  O = editCXX(Classes, with(Classes, "Entity e(n);",
+                            "Entity e(n); std::vector<Entity *> w; "
+                            "w.push_back(&e); n += w.size();"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+}
+
+TEST_F(Partial, Optimized) {
+  Outcome O = editCXX(Classes, with(Classes, "sum += x", "sum -= x"), {"-O2"});
+  ASSERT_TRUE(O.Partial) << O.Why;
+}
+
+//===-- Doubts ------------------------------------------------------------===//
+
+TEST_F(Partial, RefusesWhatIsNotOnlyABody) {
+  EXPECT_FALSE(
+      editC(Plain, with(Plain, "int counter", "long counter")).Partial);
+  EXPECT_FALSE(
+      editC(Plain, with(Plain, "int g(int x)", "int g(long x)")).Partial);
+  EXPECT_FALSE(editC(Plain, std::string(Plain) + "int more;\n").Partial);
+  EXPECT_FALSE(
+      editC(Plain, with(Plain, "int g(int x) { return f(x) + 1; }", ""))
+          .Partial);
+  EXPECT_FALSE(
+      editC(Plain, with(Plain, "return helper(x) * 2; }",
+                        "return helper(x) * 2; }\nint h() { return 1; }"))
+          .Partial);
+}
+
+TEST_F(Partial, RefusesWhatLosesAStaticFunction) {
+  Outcome O = editC(Plain, with(Plain, "helper(x) * 2", "x * 2"));
+  EXPECT_FALSE(O.Partial);
+  EXPECT_THAT(O.Why, HasSubstr("no longer used"));
+}
+
+TEST_F(Partial, RefusesDirectivesThatReachFurther) {
+  const char *Old =
+      "int f() {\n#define N 1\n return N; }\nint g() { return N; }";
+  EXPECT_THAT(editC(Old, with(Old, "N 1", "N 2")).Why, HasSubstr("directive"));
+  const char *If = "int f() {\n#if 1\n return 1;\n#endif\n}\n"
+                   "int g() { return 2; }\n";
+  Outcome O = editC(If, with(If, "return 1", "return 3"));
+  EXPECT_TRUE(O.Partial) << O.Why;
+  O = editC(If, with(If, "#if 1\n return 1;\n#endif\n", "#if 0\n return 1;\n"));
+  EXPECT_FALSE(O.Partial);
+}
+
+TEST_F(Partial, RefusesBodiesThatOthersDependOn) {
+  const char *Old = "constexpr int size() { return 3; }\n"
+                    "int table[size()];\n"
+                    "auto f() { return 1; }\n"
+                    "int g() { auto l = [] { return 1; }; return l(); }\n"
+                    "int h() { struct S { int a; } s{1}; return s.a; }\n"
+                    "template <class T> T id(T t) { return t; }\n"
+                    "int i() { return id(1); }\n";
+  for (const char *Edit :
+       {"return 3", "return 1", "return l()", "return s.a", "return t"}) {
+    Outcome O = editCXX(Old, with(Old, Edit, std::string(Edit) + " + 0"));
+    EXPECT_FALSE(O.Partial) << Edit;
+  }
+}
+
+TEST_F(Partial, RefusesWhatStartsToThrow) {
+  const char *Old = "struct D { ~D(); };\n"
+                    "static int f(int n) { return n; }\n"
+                    "int g(int n) { D d; return f(n); }\n";
+  EXPECT_THAT(
+      editCXX(Old, with(Old, "return n;", "if (n) throw n; return n;")).Why,
+      HasSubstr("threw nothing before"));
+  Outcome O = editCXX(Old, with(Old, "return n;", "return n + 1;"));
+  EXPECT_TRUE(O.Partial) << O.Why;
+}
+
+TEST_F(Partial, RefusesWhatCountsOn) {
+  const char *Old = "int f() { return 0; }\nint g() { return __COUNTER__; }\n";
+  EXPECT_THAT(editC(Old, with(Old, "return 0", "return __COUNTER__")).Why,
+              HasSubstr("__COUNTER__"));
+}
+
+TEST_F(Partial, ErrorsOfTheBodyAreToldAndOthersAreNot) {
+  Outcome O = editC(Plain, with(Plain, "helper(x) * 2", "helper(x) * nothing"));
+  EXPECT_EQ(O.Why, "");
+  EXPECT_FALSE(O.Partial);
+  EXPECT_THAT(O.Rendered, HasSubstr("undeclared identifier 'nothing'"));
+  O = editC(Plain, with(Plain, "helper(x) * 2; }", "helper(x) * 2;"));
+  EXPECT_FALSE(O.Partial);
+}
+
+TEST_F(Partial, AHeaderThatChangedIsReadAnew) {
+  SourceFiles Old = {{"/src/a.c", "#include \"a.h\"\nint f() { return N; }\n"},
+                     {"/src/a.h", "#define N 1\n"}};
+  Outcome O = edit("/src/a.c", Old, Old);
+  EXPECT_FALSE(O.Partial); // Nothing to do.
+  SourceFiles Middle = Old;
+  Middle["/src/a.h"] = "#define N 2\n";
+  SourceFiles New = Middle;
+  New["/src/a.c"] = "#include \"a.h\"\nint f() { return N + 1; }\n";
+  TranslationUnit Unit = unitAt("/src/a.c", {});
+  TheCompiler.warm(Unit, snapshotOf(Old));
+  Warm = false;
+  O = edit("/src/a.c", Middle, New);
+  ASSERT_TRUE(O.Partial) << O.Why;
+}
