@@ -61,7 +61,8 @@ config.substitutions += [
     ("%{drive}", python_tool(
         "test/tools/hotjit-drive/hotjit-drive",
         "--bin=" + os.path.join(config.hotjit_build, "bin"),
-        "--deadline=" + lit_config.params.get("deadline", "200"))),
+        "--deadline=" + lit_config.params.get("deadline", "200"),
+        *(["--check-compile"] if "check" in lit_config.params else []))),
     ("%{hotjit}", built_tool("hotjit")),
     ("%{plan}", built_tool("hotjit-plan")),
     ("%{image}", built_tool("hotjit-image")),

@@ -73,6 +73,7 @@ struct hotjit_engine_options {
   int32_t verbose;             /* 1: log at debug level */
   int32_t commit_at_safepoint; /* HOTJIT_COMMIT_AT_SAFEPOINT */
   int32_t under_launcher;      /* 1: `hotjit run` is the parent */
+  int32_t check_compile;       /* 1: compile everything in two ways, compare */
 };
 
 enum {

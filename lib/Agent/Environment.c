@@ -137,6 +137,7 @@ static void read_values(struct hotjit_environment *out,
   options->commit_at_safepoint =
       choice(out, "HOTJIT_COMMIT_AT_SAFEPOINT", 0, "0", "1");
   options->under_launcher = choice(out, "HOTJIT_LAUNCHER", 0, "0", "1");
+  options->check_compile = choice(out, "HOTJIT_CHECK_COMPILE", 0, "0", "1");
   out->socket = socket ? absolute(socket, here) : default_socket();
   if (!out->socket || !options->include || !options->exclude)
     out->error = "out of memory";

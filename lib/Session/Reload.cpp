@@ -25,7 +25,53 @@ private:
 };
 } // namespace
 
-Event Session::run(Attempt &A) {
+/// An optimized program lacks functions that its source has: what new code
+/// needs of them must be made, though nobody edited it. True if some of that
+/// has no code yet; then A asks for it.
+bool Session::askForCode(Attempt &A, const Plan &P) {
+  bool IsMissing = false;
+  for (const PlannedUnit &U : P.Units) {
+    if (U.New->Whole)
+      continue;
+    std::vector<std::string> Symbols = U.Initializers;
+    append_range(Symbols, U.Reinitialize);
+    for (const PlannedFunction &F : U.Functions)
+      Symbols.push_back(F.Symbol);
+    for (const PlannedVariable &V : U.Variables)
+      if (V.What == PlannedVariable::Action::Create ||
+          V.What == PlannedVariable::Action::Copy)
+        Symbols.push_back(V.Symbol);
+    std::vector<std::string> Missing = U.New->withoutCode(Symbols);
+    if (Missing.empty())
+      continue;
+    IsMissing = true;
+    for (Attempt::UnitWork &W : A.Work)
+      if (W.New.get() == U.New) {
+        W.Needed.insert(Symbols.begin(), Symbols.end());
+        LastNeeded[W.Unit] = W.Needed;
+        W.New.reset();
+      }
+  }
+  A.Rounds += IsMissing;
+  return IsMissing;
+}
+
+/// What was compiled in part is not good enough. True if anything was; then A
+/// asks for whole units.
+bool Session::askForWhole(Attempt &A) {
+  bool IsPartial = false;
+  for (Attempt::UnitWork &W : A.Work)
+    if (W.New && !W.New->Whole) {
+      W.New.reset();
+      IsPartial = true;
+    }
+  if (IsPartial)
+    A.Rounds = 2;
+  return IsPartial;
+}
+
+/// No event: A is to be compiled once more.
+std::optional<Event> Session::run(Attempt &A) {
   // A unit without a command, or newer than the program, ends it here: what
   // we do not know, we do not compare.
   if (!A.Problems.empty())
@@ -49,8 +95,13 @@ Event Session::run(Attempt &A) {
   }();
   if (!Decision)
     return fail(A, "diff", toString(Decision.takeError()));
-  if (auto *R = std::get_if<Refusal>(&*Decision))
+  if (auto *R = std::get_if<Refusal>(&*Decision)) {
+    if (askForWhole(A))
+      return std::nullopt;
     return refuse(A, std::move(R->Verdicts));
+  }
+  if (askForCode(A, std::get<Plan>(*Decision)))
+    return std::nullopt;
   return commitPlan(A, std::move(std::get<Plan>(*Decision)));
 }
 
@@ -86,7 +137,7 @@ static std::vector<Verdict> notPatchable(const Plan &P,
   return Result;
 }
 
-Event Session::commitPlan(Attempt &A, Plan P) {
+std::optional<Event> Session::commitPlan(Attempt &A, Plan P) {
   Event E;
   E.Reload = A.Id;
   E.Files.assign(A.Files.begin(), A.Files.end());
@@ -124,8 +175,12 @@ Event Session::commitPlan(Attempt &A, Plan P) {
         }
     return Around.Passes.stage(P, Added);
   }();
-  if (!Staged)
-    return fail(A, "link", toString(Staged.takeError()));
+  if (!Staged) {
+    std::string Problem = toString(Staged.takeError());
+    if (askForWhole(A))
+      return std::nullopt;
+    return fail(A, "link", std::move(Problem));
+  }
 
   // Arm the entries: each leads through its stub to the body that it led to
   // before, so a failure further down leaves the program as it behaved.

@@ -155,8 +155,8 @@ void Session::begin(std::vector<std::string> Changed, Nanoseconds EventTime,
 
 void Session::startCompiling(Attempt &Started) {
   std::shared_ptr<Attempt> A = InFlight;
-  A->CompileStart = Around.Time.now();
-  A->Times.Detect = A->CompileStart - A->FirstEvent;
+  if (A->Rounds == 0)
+    A->Times.Detect = Around.Time.now() - A->FirstEvent;
   A->Problems = problemsOf(*A);
   if (!A->Problems.empty())
     A->Work.clear(); // Refused whatever the compiler says.
@@ -165,50 +165,147 @@ void Session::startCompiling(Attempt &Started) {
     auto It = Now.Compiled.find(Units[W.Unit].Unit.Path);
     if (It != Now.Compiled.end())
       W.Old = It->second;
+    else {
+      // Beside the new text, if the machine has another core.
+      warm(W.Unit);
+      W.Warming = Warming[W.Unit];
+    }
+    const std::string &Own = Units[W.Unit].Unit.Path;
+    W.OnlyBodies = A->Rounds < 2 &&
+                   none_of(
+                       A->Files,
+                       [&](const auto &File) {
+                         return File != Own && Units[W.Unit].Files.count(File);
+                       });
+    if (auto Last = LastNeeded.find(W.Unit);
+        Last != LastNeeded.end() && A->Rounds == 0)
+      W.Needed = Last->second;
   }
   std::vector<TranslationUnit> Commands;
   for (const Attempt::UnitWork &W : A->Work)
     Commands.push_back(Units[W.Unit].Unit);
-
-  Stages &Passes = Around.Passes;
   auto Post = Around.Post;
-  Around.Compiles.run([this, A, Commands, Post, &Passes] {
-    auto CompileOne =
-        [&](const TranslationUnit &Unit, const TextSnapshot &Texts,
-            Attempt::UnitWork &W) -> std::shared_ptr<CompiledUnit> {
-      Expected<CompileResult> R = Passes.compile(Unit, Texts, A->Cancel.get());
-      if (!R) {
-        A->CannotCompile = toString(R.takeError());
-        return nullptr;
-      }
-      A->Times.Parse += R->Parse;
-      A->Times.Compile += R->Lower;
-      W.Diagnostics = std::move(R->Diagnostics);
-      W.Rendered = std::move(R->Rendered);
-      return std::move(R->Unit);
-    };
-    for (size_t I = 0; I != A->Work.size(); ++I) {
-      Attempt::UnitWork &W = A->Work[I];
-      // The new text first: a typo is told before the old text costs time.
-      W.New = CompileOne(Commands[I], A->Texts, W);
-      W.Failed = !W.New;
-      A->CompileFailed |= W.Failed;
-    }
-    for (size_t I = 0; I != A->Work.size() && !A->CompileFailed; ++I) {
-      Attempt::UnitWork &W = A->Work[I];
-      if (W.Old)
-        continue;
-      Attempt::UnitWork OldText;
-      W.Old = CompileOne(Commands[I], A->LiveTexts, OldText);
-      if (!W.Old && A->CannotCompile.empty())
-        A->CannotCompile = fmt::format(
-            "{}: the text that the program was built from does not compile "
-            "with the recorded command: {}",
-            Commands[I].Path, OldText.Rendered);
-    }
+  Around.Compiles.run([this, A, Commands, Post] {
+    compile(*A, Commands);
     Post([this, Id = A->Id, A] {
       if (InFlight == A)
         compiled(Id);
+    });
+  });
+}
+
+/// On the compile thread, which may touch nothing but A and Passes.
+void Session::compile(Attempt &A,
+                      const std::vector<TranslationUnit> &Commands) {
+  for (size_t I = 0; I != A.Work.size(); ++I) {
+    // The new text first: a typo is told before the old text costs time.
+    compileNew(A, I, Commands[I]);
+    A.Work[I].Failed = !A.Work[I].New;
+    A.CompileFailed |= A.Work[I].Failed;
+  }
+  for (size_t I = 0; I != A.Work.size() && !A.CompileFailed; ++I) {
+    Attempt::UnitWork &W = A.Work[I];
+    if (!W.Old && W.Warming)
+      W.Old = W.Warming->take(*A.Cancel);
+    if (W.Old)
+      continue;
+    Expected<CompileResult> R =
+        Around.Passes.compile(Commands[I], A.LiveTexts, A.Cancel.get());
+    if (!R) {
+      A.CannotCompile = toString(R.takeError());
+      continue;
+    }
+    A.Times.Parse += R->Parse;
+    A.Times.Compile += R->Lower;
+    W.Old = std::move(R->Unit);
+    if (!W.Old && A.CannotCompile.empty())
+      A.CannotCompile = fmt::format(
+          "{}: the text that the program was built from does not compile "
+          "with the recorded command: {}",
+          Commands[I].Path, R->Rendered);
+  }
+}
+
+/// Only the edited bodies, if that is all that changed; else the whole unit.
+void Session::compileNew(Attempt &A, size_t Index,
+                         const TranslationUnit &Command) {
+  Attempt::UnitWork &W = A.Work[Index];
+  if (W.New)
+    return; // Of an earlier round.
+  if (!W.Old && W.Warming)
+    W.Old = W.Warming->find();
+  CompileResult Result;
+  bool IsDone = false;
+  if (W.Old && W.OnlyBodies) {
+    std::string Why;
+    Expected<std::optional<CompileResult>> R = Around.Passes.compileBodies(
+        Command, A.Texts, {*W.Old, A.LiveTexts, W.Needed}, Why, A.Cancel.get());
+    if (!R) {
+      A.CannotCompile = toString(R.takeError());
+      return;
+    }
+    IsDone = R->has_value();
+    if (IsDone)
+      Result = std::move(**R);
+    else
+      Around.L.debug("{}: compiled whole: {}", Command.Path, Why);
+  }
+  if (!IsDone) {
+    Expected<CompileResult> R =
+        Around.Passes.compile(Command, A.Texts, A.Cancel.get());
+    if (!R) {
+      A.CannotCompile = toString(R.takeError());
+      return;
+    }
+    Result = std::move(*R);
+  }
+  A.Times.Parse += Result.Parse;
+  A.Times.Compile += Result.Lower;
+  W.Diagnostics = std::move(Result.Diagnostics);
+  W.Rendered = std::move(Result.Rendered);
+  W.New = std::move(Result.Unit);
+}
+
+// What a developer works on is what was worked on last: that many units are
+// compiled before anybody asks. Others get ready with their first edit.
+static constexpr size_t WarmAtStart = 16;
+
+void Session::warmUp() {
+  for (size_t I = 0; I != std::min(Units.size(), WarmAtStart); ++I)
+    if (!Units[I].Problem)
+      warm(I);
+}
+
+/// Gets ready for an edit of the unit: its preamble, and what its live text is.
+void Session::warm(size_t Unit) {
+  if (Warming.count(Unit))
+    return;
+  Live &Now = Generations[Current];
+  const TranslationUnit Command = Units[Unit].Unit;
+  bool IsCompiled = Now.Compiled.count(Command.Path);
+  auto Pending = std::make_shared<PendingUnit>();
+  Warming[Unit] = Pending;
+  auto Post = Around.Post;
+  Around.Warms.run([=, this, Texts = Now.Texts, Number = Now.Number,
+                    &Passes = Around.Passes] {
+    std::shared_ptr<CompiledUnit> Old;
+    if (!IsCompiled && Pending->begin()) {
+      if (Expected<CompileResult> R = Passes.compile(Command, Texts, nullptr))
+        Old = std::move(R->Unit);
+      else
+        consumeError(R.takeError()); // An edit will say so.
+      if (Old)
+        Old->Code = UnitCode();
+      Pending->finish(Old);
+    }
+    Passes.warm(Command, Texts);
+    Post([=, this] {
+      if (auto It = Warming.find(Unit);
+          It != Warming.end() && It->second == Pending)
+        Warming.erase(It);
+      Live &Here = Generations[Current];
+      if (Old && Here.Number == Number)
+        Here.Compiled.try_emplace(Command.Path, Old);
     });
   });
 }
@@ -275,8 +372,19 @@ void Session::wake() {
 }
 
 void Session::conclude() {
-  reportDiagnostics(*InFlight);
-  finish(run(*InFlight));
+  std::shared_ptr<Attempt> A = InFlight;
+  std::optional<Event> End = run(*A);
+  if (!End) {
+    // A plan needs code that was left out: once more, with it.
+    A->Compiled = false;
+    return startCompiling(*A);
+  }
+  reportDiagnostics(*A);
+  bool IsLive = End->What == Event::Kind::Reloaded;
+  finish(std::move(*End));
+  if (IsLive)
+    for (const Attempt::UnitWork &W : A->Work)
+      warm(W.Unit);
 }
 
 void Session::reportDiagnostics(Attempt &A) {
@@ -331,6 +439,7 @@ Event Session::stepped(Event::Kind What, unsigned Generation) {
   for (size_t I = 0; I != Generations.size(); ++I)
     if (Generations[I].Number == Generation)
       Current = I;
+  Warming.clear(); // Of another live text.
   Ahead.clear();
   Ahead = dirtyFiles();
   Pending.clear();

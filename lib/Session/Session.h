@@ -3,6 +3,7 @@
 
 #include "Project/Saves.h"
 #include "Session/Event.h"
+#include "Session/PendingUnit.h"
 #include "Session/Stages.h"
 #include "Support/Log.h"
 #include <deque>
@@ -67,6 +68,8 @@ public:
     const Clock &Time;
     Stages &Passes;
     Executor &Compiles;
+    /// Of less importance: gets ready for edits that may come.
+    Executor &Warms;
     Log &L;
     /// Any thread: runs the function on the session thread, later.
     std::function<void(std::function<void()>)> Post;
@@ -82,6 +85,10 @@ public:
 
   /// Tells an event of the surroundings: Ready.
   void announce(Event E) { tell(std::move(E)); }
+
+  /// Compiles, in the background, what may be edited first: Units are in that
+  /// order.
+  void warmUp();
 
   void filesChanged(const FileEvents &Events);
 
@@ -119,6 +126,9 @@ private:
   std::set<std::string> dirtyFiles() const;
   TextSnapshot textsToCompile() const;
   void startCompiling(Attempt &A);
+  void compile(Attempt &A, const std::vector<TranslationUnit> &Commands);
+  void compileNew(Attempt &A, size_t Work, const TranslationUnit &Command);
+  void warm(size_t Unit);
   void compiled(unsigned Id);
   void reportDiagnostics(Attempt &A);
   void learnFiles(Attempt &A);
@@ -129,8 +139,10 @@ private:
                               llvm::StringRef Symbol);
 
   // The passes of a reload, in Reload.cpp.
-  Event run(Attempt &A);
-  Event commitPlan(Attempt &A, Plan P);
+  std::optional<Event> run(Attempt &A);
+  std::optional<Event> commitPlan(Attempt &A, Plan P);
+  bool askForCode(Attempt &A, const Plan &P);
+  bool askForWhole(Attempt &A);
   Event refuse(Attempt &A, std::vector<Verdict> Verdicts);
   Event fail(Attempt &A, std::string Stage, std::string Message);
   std::vector<Verdict> problemsOf(const Attempt &A) const;
@@ -152,6 +164,10 @@ private:
   size_t Current = 0;            ///< index into Generations
   std::set<std::string> Ahead;   ///< undone: on the disk, not live
   std::shared_ptr<Attempt> InFlight;
+  /// Units whose live text is being compiled, by index into Units.
+  std::map<size_t, std::shared_ptr<PendingUnit>> Warming;
+  /// Code that the last edit of a unit needed besides what was edited.
+  std::map<size_t, std::set<std::string>> LastNeeded;
   unsigned LastReload = 0;
   bool Paused = false;
   std::deque<Event> Past;

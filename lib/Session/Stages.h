@@ -22,6 +22,14 @@ public:
                                                 const TextSnapshot &Texts,
                                                 const CancelFlag *Cancel) = 0;
 
+  /// On the compile thread: as Compiler::compileBodies.
+  virtual llvm::Expected<std::optional<CompileResult>>
+  compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
+                const BodiesRequest &Request, std::string &Why,
+                const CancelFlag *Cancel) = 0;
+  /// On the warming thread: as Compiler::warm.
+  virtual void warm(const TranslationUnit &Unit, const TextSnapshot &Texts) = 0;
+
   virtual llvm::Expected<PlanOrRefusal> diff(llvm::ArrayRef<UnitChange> Changes,
                                              const Adopted &Earlier) = 0;
 

@@ -31,7 +31,6 @@ struct Session::Attempt {
   TextSnapshot LiveTexts;      ///< of the generation it started from
   Nanoseconds FirstEvent{0};
   Nanoseconds LastEvent{0};
-  Nanoseconds CompileStart{0};
   bool AnotherFile = false;
   bool Compiled = false;
   bool CompileFailed = false;
@@ -39,11 +38,18 @@ struct Session::Attempt {
   std::shared_ptr<CancelFlag> Cancel = std::make_shared<CancelFlag>(false);
   std::vector<Session::Reply> Waiting;
   Timings Times;
+  /// How often it was compiled because a plan needed code that was not there.
+  unsigned Rounds = 0;
 
   struct UnitWork {
     size_t Unit = 0; ///< index into Units
     std::shared_ptr<CompiledUnit> Old;
     std::shared_ptr<CompiledUnit> New;
+    /// The unit from the live text, if somebody is about to compile it.
+    std::shared_ptr<PendingUnit> Warming;
+    /// Only the unit's own file was edited: its bodies may be all there is.
+    bool OnlyBodies = false;
+    std::set<std::string> Needed; ///< unchanged, and code is needed for them
     std::vector<Diagnostic> Diagnostics;
     std::string Rendered;
     bool Failed = false;

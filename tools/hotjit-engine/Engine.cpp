@@ -67,6 +67,7 @@ void Engine::runSession() {
   }
   Saves.reset();
   Compiles.reset();
+  Warms.reset();
   TheSession.reset();
   Socket.reset();
 }
@@ -153,6 +154,14 @@ static std::vector<std::string> ownLibraries(const FileSystem &FS) {
   return Result;
 }
 
+/// Bytes for parsed preambles: as asked for, else a quarter of what is free.
+static size_t cacheLimit(uint32_t Megabytes) {
+  if (Megabytes != UINT32_MAX)
+    return static_cast<size_t>(Megabytes) << 20;
+  long Pages = sysconf(_SC_AVPHYS_PAGES), Size = sysconf(_SC_PAGESIZE);
+  return Pages > 0 && Size > 0 ? static_cast<size_t>(Pages) * Size / 4 : 0;
+}
+
 Error Engine::startSession() {
   Nanoseconds Started = Time.now();
   Expected<std::unique_ptr<Image>> I =
@@ -174,7 +183,10 @@ Error Engine::startSession() {
   if (!Stages)
     return Stages.takeError();
   Passes = std::move(*Stages);
+  Passes->ChecksBodies = Options.check_compile > 0;
+  Passes->setCacheLimit(cacheLimit(Options.cache_memory_mb));
   Compiles = std::make_unique<WorkerThread>(Time, "hotjit-compile");
+  Warms = std::make_unique<WorkerThread>(Time, "hotjit-warm", /*Nice=*/10);
 
   Expected<std::unique_ptr<Watcher>> W =
       Watcher::create(Time, [this](FileEvents Events) {
@@ -203,7 +215,7 @@ Error Engine::startSession() {
   TheSession = std::make_unique<Session>(
       How, std::move(Found.Units), std::move(Found.Known),
       Session::Surroundings{
-          Files, Time, *Passes, *Compiles, *L,
+          Files, Time, *Passes, *Compiles, *Warms, *L,
           [this](std::function<void()> F) { Inbox.post(std::move(F)); },
           [this](const Event &E) { tell(E); },
           [this](const std::string &Path) { watch(Path); }});
@@ -214,6 +226,7 @@ Error Engine::startSession() {
   Ready.Elapsed = Time.now() - Started;
   TheSession->announce(Ready);
   TheSession->filesChanged(Again);
+  TheSession->warmUp();
   return Error::success();
 }
 

@@ -60,6 +60,7 @@ private:
   std::unique_ptr<Image> TheImage;
   std::unique_ptr<RealStages> Passes;
   std::unique_ptr<WorkerThread> Compiles;
+  std::unique_ptr<WorkerThread> Warms;
   std::unique_ptr<Session> TheSession;
   std::unique_ptr<Watcher> Saves;
   std::unique_ptr<wire::Server> Socket;

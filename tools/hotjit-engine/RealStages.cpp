@@ -1,6 +1,7 @@
 // Joins the modules: each pass of Session to the object that does it.
 
 #include "RealStages.h"
+#include "Compile/Agreement.h"
 #include "Support/Error.h"
 #include "llvm/ADT/STLExtras.h"
 #include <chrono>
@@ -29,6 +30,30 @@ Expected<CompileResult> RealStages::compile(const TranslationUnit &Unit,
                                             const TextSnapshot &Texts,
                                             const CancelFlag *Cancel) {
   return Compiles.compile(Unit, Texts, Cancel);
+}
+
+Expected<std::optional<CompileResult>> RealStages::compileBodies(
+    const TranslationUnit &Unit, const TextSnapshot &Texts,
+    const BodiesRequest &Request, std::string &Why, const CancelFlag *Cancel) {
+  Expected<std::optional<CompileResult>> Bodies =
+      Compiles.compileBodies(Unit, Texts, Request, Why, Cancel);
+  if (!ChecksBodies || !Bodies || !*Bodies || !(*Bodies)->Unit)
+    return Bodies;
+  Expected<CompileResult> Whole = Compiles.compile(Unit, Texts, Cancel);
+  if (!Whole)
+    return Whole.takeError();
+  std::string Difference = "the whole does not compile";
+  if (Whole->Unit)
+    Difference = disagreement(*Whole->Unit, *(*Bodies)->Unit);
+  if (Difference.empty() || Whole->Cancelled)
+    return Bodies;
+  return makeError("a defect in hotjit: edited bodies of {} alone make other "
+                   "code than the whole: {}",
+                   Unit.Path, Difference);
+}
+
+void RealStages::warm(const TranslationUnit &Unit, const TextSnapshot &Texts) {
+  Compiles.warm(Unit, Texts);
 }
 
 Expected<PlanOrRefusal> RealStages::diff(ArrayRef<UnitChange> Changes,

@@ -17,9 +17,20 @@ public:
   create(const Image &Program, Log &L, std::timed_mutex &ForkLock,
          RunOnProgramThread RunInitializer);
 
+  /// Compile every unit whole too, and fail where edited bodies alone give
+  /// anything else: for tests.
+  bool ChecksBodies = false;
+  void setCacheLimit(size_t Bytes) { Compiles.setLimit(Bytes); }
+  size_t cacheBytes() const { return Compiles.bytesKept(); }
+
   llvm::Expected<CompileResult> compile(const TranslationUnit &Unit,
                                         const TextSnapshot &Texts,
                                         const CancelFlag *Cancel) override;
+  llvm::Expected<std::optional<CompileResult>>
+  compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
+                const BodiesRequest &Request, std::string &Why,
+                const CancelFlag *Cancel) override;
+  void warm(const TranslationUnit &Unit, const TextSnapshot &Texts) override;
   llvm::Expected<PlanOrRefusal> diff(llvm::ArrayRef<UnitChange> Changes,
                                      const Adopted &Earlier) override;
   llvm::Expected<PlanOrRefusal> planReinit(const UnitChange &Live,

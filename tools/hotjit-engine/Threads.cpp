@@ -3,6 +3,8 @@
 
 #include "Threads.h"
 #include "llvm/Support/Threading.h"
+#include <sys/resource.h>
+#include <unistd.h>
 
 using namespace hotjit;
 
@@ -45,9 +47,12 @@ Mailbox::take(const Clock &C, std::optional<Nanoseconds> Deadline) {
   return Message;
 }
 
-WorkerThread::WorkerThread(const Clock &C, const char *Name)
-    : Thread(std::optional<unsigned>(EngineStackBytes), [this, &C, Name] {
+WorkerThread::WorkerThread(const Clock &C, const char *Name, int Nice)
+    : Thread(std::optional<unsigned>(EngineStackBytes), [this, &C, Name, Nice] {
         llvm::set_thread_name(Name);
+        // Linux has a priority for each thread: setpriority(2), "Bugs".
+        if (Nice != 0)
+          setpriority(PRIO_PROCESS, gettid(), Nice);
         while (std::optional<std::function<void()>> Job =
                    Jobs.take(C, std::nullopt))
           if (*Job)

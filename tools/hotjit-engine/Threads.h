@@ -37,7 +37,8 @@ private:
 /// One thread named Name that runs jobs in order.
 class WorkerThread final : public Executor {
 public:
-  WorkerThread(const Clock &C, const char *Name);
+  /// Nice: as nice(1) has it; the thread alone.
+  WorkerThread(const Clock &C, const char *Name, int Nice = 0);
   /// Finishes the job that runs, drops the others.
   ~WorkerThread() override;
   void run(std::function<void()> Job) override;

@@ -84,7 +84,11 @@ defm debounce : Value<"debounce", "MS",
 defm fence : Value<"fence", "off",
   "a fault in new code takes it back; 'on' is not in this version", Run>;
 defm cache_memory : Value<"cache-memory", "MB",
-  "limit of kept compilation state; not in this version", Run>;
+  "limit of parsed headers that are kept (default: a quarter of the memory that "
+  "is free at start)", Run>;
+def check_compile : Flag<["--"], "check-compile", Run>,
+  HelpText<"compile the whole unit beside its edited bodies, and fail if they "
+           "differ: for finding defects of hotjit">;
 
 defm socket : Value<"socket", "PATH",
   "where the program listens", !listconcat(Run, Clients)>;

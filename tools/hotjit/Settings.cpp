@@ -36,9 +36,8 @@ ArrayRef<SettingSpec> hotjit::settingSpecs() {
       {"exclude", SettingKind::Globs},
       {"debounce", SettingKind::Number},
       {"fence", SettingKind::Word, {"off"}, {"on"}},
-      {.Name = "cache-memory",
-       .Kind = SettingKind::Number,
-       .NotInThisVersion = true},
+      {"cache-memory", SettingKind::Number},
+      {"check-compile", SettingKind::Flag},
   };
   return Specs;
 }
@@ -92,7 +91,7 @@ static Expected<std::string> check(const SettingSpec &S, StringRef Value,
     return makeError("{}: '{}' is not {}", StringRef(S.Name), Value,
                      Expected.str());
   };
-  if (S.NotInThisVersion || llvm::is_contained(S.Unbuilt, Value))
+  if (llvm::is_contained(S.Unbuilt, Value))
     return makeError("{} {}: not in this version", StringRef(S.Name), Value);
   switch (S.Kind) {
   case SettingKind::FileOrDash:

@@ -29,7 +29,6 @@ struct SettingSpec {
   std::vector<llvm::StringRef> Words = {};
   std::vector<llvm::StringRef> Unbuilt = {};
   bool InProgram = true; ///< the agent must know; others are the launcher's
-  bool NotInThisVersion = false;
 };
 
 /// All of them.

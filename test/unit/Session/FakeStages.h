@@ -61,6 +61,15 @@ public:
     return R;
   }
 
+  llvm::Expected<std::optional<CompileResult>>
+  compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
+                const BodiesRequest &Request, std::string &Why,
+                const CancelFlag *Cancel) override {
+    Why = "not by this test";
+    return std::nullopt;
+  }
+  void warm(const TranslationUnit &, const TextSnapshot &) override {}
+
   llvm::Expected<PlanOrRefusal> diff(llvm::ArrayRef<UnitChange> Changes,
                                      const Adopted &) override {
     if (FailAt == Diff)
@@ -187,6 +196,7 @@ protected:
   test::ManualClock Time;
   FakeStages Program;
   HeldExecutor Compiles;
+  HeldExecutor Warms;
   Log L;
   std::vector<Event> Told;
   std::vector<std::function<void()>> Posted;
@@ -214,7 +224,7 @@ protected:
     S = std::make_unique<Session>(
         Options, std::move(Units), std::move(Known),
         Session::Surroundings{
-            FS, Time, Program, Compiles, L,
+            FS, Time, Program, Compiles, Warms, L,
             [this](std::function<void()> F) { Posted.push_back(F); },
             [this](const Event &E) { Told.push_back(E); },
             [](const std::string &) {}});
