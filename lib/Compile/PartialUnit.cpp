@@ -88,24 +88,6 @@ std::optional<PartialPlan> hotjit::planPartial(const BodiesRequest &Request,
   return Plan;
 }
 
-namespace {
-
-/// Lines of the old text in the new one.
-class Lines {
-public:
-  Lines(StringRef File, const BodyMatch &Match) : File(File), Match(Match) {}
-  void move(SourcePlace &Place) const {
-    if (Place.Line >= Match.EditEndLine && Place.File == File)
-      Place.Line += Match.LineShift;
-  }
-
-private:
-  StringRef File;
-  const BodyMatch &Match;
-};
-
-} // namespace
-
 /// A function or variable that only the edited bodies named, and that they no
 /// longer name, is perhaps no longer part of the unit.
 static bool losesSomething(const CompiledUnit &Old, const CompiledUnit &New,
@@ -141,28 +123,26 @@ static bool losesSomething(const CompiledUnit &Old, const CompiledUnit &New,
   return true;
 }
 
-bool hotjit::completeFacts(CompiledUnit &New, const PartialPlan &Plan,
-                           std::string &Why) {
-  CompiledUnit Facts = Plan.Old.facts();
-  Lines Moved(Facts.Path, Plan.Bodies);
-  std::set<std::string> Edited;
-  for (size_t Body : Plan.Bodies.Touched)
-    Edited.insert(Plan.Bodies.Bodies[Body].Symbols.begin(),
-                  Plan.Bodies.Bodies[Body].Symbols.end());
+/// The edited functions must be there, and throw nothing if they threw nothing
+/// before: their callers may have no landing pads, nor those callers' callers.
+static bool checkEdited(const CompiledUnit &Old, const CompiledUnit &New,
+                        const std::set<std::string> &Edited, std::string &Why) {
   for (const std::string &Symbol : Edited) {
-    const CompiledFunction *Was = Plan.Old.findFunction(Symbol);
+    const CompiledFunction *Was = Old.findFunction(Symbol);
     const CompiledFunction *Now = New.findFunction(Symbol);
-    if (!Was || !Now) {
+    if (!Was || !Now)
       Why = Symbol + " was not made";
-      return false;
-    }
-    // Its callers may have no landing pads, and their callers neither.
-    if (Was->NoUnwind && !Now->NoUnwind) {
+    else if (Was->NoUnwind && !Now->NoUnwind)
       Why = Symbol + " threw nothing before";
+    if (!Why.empty())
       return false;
-    }
   }
+  return true;
+}
 
+/// Forgets the edited functions, their statics, and constants without a name.
+static void dropEdited(CompiledUnit &Facts,
+                       const std::set<std::string> &Edited) {
   llvm::erase_if(Facts.Functions, [&](const CompiledFunction &F) {
     return Edited.contains(F.Symbol);
   });
@@ -176,63 +156,84 @@ bool hotjit::completeFacts(CompiledUnit &New, const PartialPlan &Plan,
   llvm::erase_if(Facts.Variables, [&](const CompiledVariable &V) {
     return IsOfEdited(V) || Guards.contains(V.Symbol);
   });
-  for (CompiledFunction &F : Facts.Functions)
-    Moved.move(F.Place);
-  for (CompiledVariable &V : Facts.Variables)
-    Moved.move(V.Place);
-  for (CompiledType &T : Facts.Types)
-    Moved.move(T.Place);
-  for (CompiledEnum &E : Facts.Enums)
-    Moved.move(E.Place);
+}
 
-  // What the new code has that the unit had before is known better from there.
-  for (CompiledFunction &F : New.Functions)
-    if (!Facts.findFunction(F.Symbol))
-      Edited.insert(F.Symbol);
-  for (CompiledFunction &F : New.Functions)
-    if (Edited.contains(F.Symbol))
-      Facts.Functions.push_back(std::move(F));
+static void moveLines(CompiledUnit &Facts, const BodyMatch &Match) {
+  auto Move = [&](SourcePlace &Place) {
+    if (Place.Line >= Match.EditEndLine && Place.File == Facts.Path)
+      Place.Line += Match.LineShift;
+  };
+  for (CompiledFunction &F : Facts.Functions)
+    Move(F.Place);
+  for (CompiledVariable &V : Facts.Variables)
+    Move(V.Place);
+  for (CompiledType &T : Facts.Types)
+    Move(T.Place);
+  for (CompiledEnum &E : Facts.Enums)
+    Move(E.Place);
+}
+
+/// Adds what Found has and Known has not, by Name.
+template <typename T, typename Key, typename Less>
+static void addUnknown(std::vector<T> &Known, std::vector<T> &Found, Key Name,
+                       Less Before) {
+  llvm::StringSet<> Names;
+  for (const T &X : Known)
+    Names.insert(Name(X));
+  for (T &X : Found)
+    if (!Names.contains(Name(X)))
+      Known.push_back(std::move(X));
+  llvm::sort(Known, Before);
+}
+
+/// What the new code has and the unit had before is known better from there.
+static void addFound(CompiledUnit &Facts, CompiledUnit &New) {
+  auto Symbol = [](const auto &X) { return StringRef(X.Symbol); };
   auto BySymbol = [](const auto &A, const auto &B) {
     return A.Symbol < B.Symbol;
   };
-  llvm::sort(Facts.Functions, BySymbol);
-  std::vector<CompiledVariable> Added;
-  for (CompiledVariable &V : New.Variables)
-    if (!Facts.findVariable(V.Symbol))
-      Added.push_back(std::move(V));
-  llvm::append_range(Facts.Variables, Added);
-  llvm::sort(Facts.Variables, BySymbol);
-  auto AddTypes = [](auto &Known, auto &Found) {
-    llvm::StringSet<> Names;
-    for (const auto &T : Known)
-      Names.insert(T.Name);
-    for (auto &T : Found)
-      if (!Names.contains(T.Name))
-        Known.push_back(std::move(T));
-    llvm::sort(Known, [](const auto &A, const auto &B) {
-      return std::tie(A.Name, A.Place.File, A.Place.Line) <
-             std::tie(B.Name, B.Place.File, B.Place.Line);
-    });
+  auto Name = [](const auto &X) { return StringRef(X.Name); };
+  auto ByName = [](const auto &A, const auto &B) {
+    return std::tie(A.Name, A.Place.File, A.Place.Line) <
+           std::tie(B.Name, B.Place.File, B.Place.Line);
   };
-  AddTypes(Facts.Types, New.Types);
-  AddTypes(Facts.Enums, New.Enums);
-  if (losesSomething(Plan.Old, Facts, Edited, Why))
-    return false;
+  addUnknown(Facts.Functions, New.Functions, Symbol, BySymbol);
+  addUnknown(Facts.Variables, New.Variables, Symbol, BySymbol);
+  addUnknown(Facts.Types, New.Types, Name, ByName);
+  addUnknown(Facts.Enums, New.Enums, Name, ByName);
+}
 
-  // The compile saw where __LINE__ stands from the edit on; a preamble, which
-  // it did not read, lies before.
+/// The compile saw where __LINE__ stands from the edit on; a preamble, which it
+/// did not read, lies before.
+static UnitText textAfter(const PartialPlan &Plan, const UnitText &Seen) {
   UnitText Text = Plan.Old.Text;
   Text.Bodies = Plan.Bodies.Bodies;
   uint32_t Edit = Text.Bodies[Plan.Bodies.Touched.front()].Begin;
   llvm::erase_if(Text.LineUses, [&](uint32_t Use) { return Use >= Edit; });
-  for (uint32_t Use : New.Text.LineUses)
+  for (uint32_t Use : Seen.LineUses)
     if (Use >= Edit)
       Text.LineUses.push_back(Use);
-  Text.UsesLocations |= New.Text.UsesLocations;
-  UnitCode Code = std::move(New.Code);
+  Text.UsesLocations |= Seen.UsesLocations;
+  return Text;
+}
+
+bool hotjit::completeFacts(CompiledUnit &New, const PartialPlan &Plan,
+                           std::string &Why) {
+  std::set<std::string> Edited;
+  for (size_t Body : Plan.Bodies.Touched)
+    Edited.insert(Plan.Bodies.Bodies[Body].Symbols.begin(),
+                  Plan.Bodies.Bodies[Body].Symbols.end());
+  if (!checkEdited(Plan.Old, New, Edited, Why))
+    return false;
+  CompiledUnit Facts = Plan.Old.facts();
+  dropEdited(Facts, Edited);
+  moveLines(Facts, Plan.Bodies);
+  addFound(Facts, New);
+  if (losesSomething(Plan.Old, Facts, Edited, Why))
+    return false;
+  Facts.Text = textAfter(Plan, New.Text);
+  Facts.Code = std::move(New.Code);
+  Facts.Whole = false;
   New = std::move(Facts);
-  New.Text = std::move(Text);
-  New.Code = std::move(Code);
-  New.Whole = false;
   return true;
 }
