@@ -47,6 +47,9 @@ def built_tool(name):
     return shlex.quote(os.path.join(config.hotjit_build, "bin", name))
 
 
+# Seconds that a session may take.
+deadline = lit_config.params.get("deadline", "200")
+
 compilers = {
     "clang": (config.clang, config.clangxx),
     "gcc": ("gcc", "g++"),
@@ -61,8 +64,9 @@ config.substitutions += [
     ("%{drive}", python_tool(
         "test/tools/hotjit-drive/hotjit-drive",
         "--bin=" + os.path.join(config.hotjit_build, "bin"),
-        "--deadline=" + lit_config.params.get("deadline", "200"),
+        "--deadline=" + deadline,
         *(["--check-compile"] if "check" in lit_config.params else []))),
+    ("%{deadline}", deadline),
     ("%{hotjit}", built_tool("hotjit")),
     ("%{plan}", built_tool("hotjit-plan")),
     ("%{image}", built_tool("hotjit-image")),
@@ -70,6 +74,8 @@ config.substitutions += [
     ("%{python}", shlex.quote(config.python)),
     ("%{source}", config.hotjit_source),
     ("%{lua}", os.path.join(config.hotjit_build, "programs", "lua")),
+    ("%{redis}", os.path.join(config.hotjit_build, "programs", "redis")),
+    ("%{redis-edits}", lit_config.params.get("redis-edits", "30")),
     ("%{bindir}", os.path.join(config.hotjit_build, "bin")),
     ("%{libdir}", os.path.join(config.hotjit_build, "lib")),
     ("%{cc}", compilers[0]),
@@ -94,4 +100,4 @@ if "programs" in lit_config.params:
 # The only clock of the tests: what hangs is ended here.
 supported, _ = lit.util.killProcessAndChildrenIsSupported()
 if supported:
-    lit_config.maxIndividualTestTime = 300
+    lit_config.maxIndividualTestTime = int(deadline) + 100
