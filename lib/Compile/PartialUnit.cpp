@@ -33,7 +33,7 @@ static void addCallers(const CompiledUnit &Old, std::set<std::string> &Wanted) {
 /// outside bodies has.
 static bool addLineUses(const UnitText &Old, const BodyMatch &Match,
                         std::set<size_t> &Bodies, std::string &Why) {
-  if (Match.LineShift == 0)
+  if (!Match.movesLines())
     return true;
   if (Old.UsesLocations) {
     Why = "lines moved, and source locations are part of the code";
@@ -160,8 +160,8 @@ static void dropEdited(CompiledUnit &Facts,
 
 static void moveLines(CompiledUnit &Facts, const BodyMatch &Match) {
   auto Move = [&](SourcePlace &Place) {
-    if (Place.Line >= Match.EditEndLine && Place.File == Facts.Path)
-      Place.Line += Match.LineShift;
+    if (Place.File == Facts.Path)
+      Place.Line = Match.newLine(Place.Line);
   };
   for (CompiledFunction &F : Facts.Functions)
     Move(F.Place);

@@ -212,6 +212,32 @@ static Window findWindow(StringRef Old, const UnitText &Facts, StringRef New) {
   return W;
 }
 
+static void addShifts(StringRef Old, const UnitText &Facts, StringRef New,
+                      const Window &W, BodyMatch &Match) {
+  auto LinesTo = [](StringRef Text, uint32_t Offset) {
+    return static_cast<unsigned>(Text.take_front(Offset).count('\n')) + 1;
+  };
+  Match.Shifts.push_back({LinesTo(Old, W.Begin), 0});
+  for (size_t B = W.FirstBody; B != W.EndBody; ++B) {
+    const BodyText &Was = Facts.Bodies[B];
+    int By = static_cast<int>(LinesTo(New, Match.Bodies[B].Begin)) -
+             static_cast<int>(LinesTo(Old, Was.Begin));
+    Match.Shifts.push_back({LinesTo(Old, Was.End), By});
+  }
+  Match.Shifts.push_back({~0U, static_cast<int>(New.count('\n')) -
+                                   static_cast<int>(Old.count('\n'))});
+}
+
+bool BodyMatch::movesLines() const {
+  return llvm::any_of(Shifts, [](const Shift &S) { return S.By != 0; });
+}
+
+unsigned BodyMatch::newLine(unsigned Line) const {
+  auto It = llvm::partition_point(
+      Shifts, [&](const Shift &S) { return S.UpTo < Line; });
+  return Line + It->By;
+}
+
 std::optional<BodyMatch>
 hotjit::matchBodies(StringRef Old, const UnitText &Facts, StringRef New,
                     const clang::LangOptions &Language, std::string &Why) {
@@ -244,10 +270,7 @@ hotjit::matchBodies(StringRef Old, const UnitText &Facts, StringRef New,
     Now.End += New.size() - Old.size();
     Match.Bodies.push_back(std::move(Now));
   }
-  Match.LineShift = static_cast<int>(StringRef(NewRegion.Copy).count('\n')) -
-                    static_cast<int>(StringRef(OldRegion.Copy).count('\n'));
-  Match.EditEnd = W.NewEnd;
-  Match.EditEndLine = Old.take_front(W.OldEnd).count('\n') + 1;
+  addShifts(Old, Facts, New, W, Match);
   Why.clear();
   return Match;
 }

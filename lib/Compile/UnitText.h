@@ -44,11 +44,19 @@ struct UnitText {
 struct BodyMatch {
   std::vector<BodyText> Bodies; ///< of the new text, one for each old one
   std::vector<size_t> Touched;  ///< of these, the ones that read otherwise
-  /// Lines that the new text has more than the old one from the end of the
-  /// edit on.
-  int LineShift = 0;
-  uint32_t EditEnd = 0;     ///< offset in the new text behind the edit
-  unsigned EditEndLine = 0; ///< line in the old text behind the edit, from 1
+
+  /// A line of the old text, and how many lines further down in the new one
+  /// stands what follows the line before it up to here.
+  struct Shift {
+    unsigned UpTo = 0; ///< from 1
+    int By = 0;
+  };
+  std::vector<Shift> Shifts; ///< by line; the last one is of the whole rest
+
+  /// The line of the new text for one of the old text. Exact for what is not
+  /// in an edited body.
+  unsigned newLine(unsigned Line) const;
+  bool movesLines() const;
 };
 
 /// Pairs the bodies of two texts of one file if nothing outside bodies differs,

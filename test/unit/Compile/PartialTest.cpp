@@ -153,6 +153,14 @@ TEST_F(Partial, ShiftsPlacesBelow) {
   EXPECT_EQ(O.Partial->findFunction("g")->Place.Line, 8u);
 }
 
+TEST_F(Partial, ShiftsPlacesBetweenTwoEdits) {
+  std::string New = with(Plain, "x + counter;", "x +\n\n counter;");
+  Outcome O = editC(Plain, with(New, "f(x) + 1;", "f(x)\n + 2;"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_EQ(O.Partial->findFunction("f")->Place.Line, 6u);
+  EXPECT_EQ(O.Partial->findFunction("name")->Place.Line, 9u);
+}
+
 TEST_F(Partial, FollowsEditsOneAfterTheOther) {
   std::string Text = Plain;
   Outcome O = editC(Text, with(Text, "* 2", "* 2\n * 3"));
