@@ -96,6 +96,10 @@ static void judgeChanged(const CompiledVariable &Old,
     Out.push_back(say(New, VerdictKind::Note, Reason::InitializerKept,
                       "keeps its value: the edited initializer is not "
                       "applied"));
+  else if (New.Linkage == SymbolLinkage::External)
+    Out.push_back(refuse(New, Reason::ConstantChanged,
+                         "is a constant that other files may read, and these "
+                         "would keep the old value; restart to apply"));
   else if (New.Linkage != SymbolLinkage::Internal)
     Out.push_back(say(New, VerdictKind::Note, Reason::ConstantChanged,
                       "has its new value in new code; code that is not part "

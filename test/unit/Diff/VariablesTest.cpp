@@ -215,12 +215,12 @@ TEST(Variables, AConstantChangedBeforeIsNotBoundToTheProgram) {
   EXPECT_TRUE(S.Earlier.Units.contains("/src/a.c"));
 }
 
-TEST(Variables, AnExternalConstantChangesForThisFileOnly) {
+TEST(Variables, AnExternalConstantIsReadByOtherFiles) {
   CompiledVariable V = constant("limit");
   V.Linkage = SymbolLinkage::External;
   Scene S = names(V);
   S.New.Variables[0].Initializer = hashBytes("other");
-  EXPECT_THAT(S.text(), HasSubstr("note HJ1504 limit"));
+  EXPECT_THAT(S.text(), HasSubstr("refused HJ1504 limit"));
 }
 
 // B36: a table of labels is of no use without the code that it points into.
