@@ -88,39 +88,68 @@ std::optional<PartialPlan> hotjit::planPartial(const BodiesRequest &Request,
   return Plan;
 }
 
-/// A function or variable that only the edited bodies named, and that they no
-/// longer name, is perhaps no longer part of the unit.
+/// Symbols of the unit that its own externally visible symbols lead to: for
+/// others the compiler makes no code.
+static llvm::StringSet<> reachable(const CompiledUnit &Unit) {
+  llvm::StringSet<> Found;
+  std::vector<StringRef> Work;
+  auto Add = [&](StringRef Symbol) {
+    if (Found.insert(Symbol).second)
+      Work.push_back(Symbol);
+  };
+  for (const CompiledFunction &F : Unit.Functions)
+    if (F.Linkage != SymbolLinkage::Internal)
+      Add(F.Symbol);
+  for (const CompiledVariable &V : Unit.Variables)
+    if (V.Linkage != SymbolLinkage::Internal || V.DynamicInitializer)
+      Add(V.Symbol);
+  while (!Work.empty()) {
+    StringRef Symbol = Work.back();
+    Work.pop_back();
+    if (const CompiledFunction *F = Unit.findFunction(Symbol)) {
+      for (const auto *Names : {&F->Functions, &F->Variables})
+        for (const std::string &Name : *Names)
+          Add(Name);
+    } else if (const CompiledVariable *V = Unit.findVariable(Symbol)) {
+      for (const std::string &Name : V->References)
+        Add(Name);
+      if (!V->InitializerFunction.empty())
+        Add(V->InitializerFunction);
+    }
+  }
+  return Found;
+}
+
+/// The edited bodies were the last to need some function or variable of the
+/// file: a whole compile would make it no more.
 static bool losesSomething(const CompiledUnit &Old, const CompiledUnit &New,
                            const std::set<std::string> &Edited,
                            std::string &Why) {
-  std::set<std::string> Given;
-  for (const std::string &Symbol : Edited)
-    if (const CompiledFunction *Was = Old.findFunction(Symbol)) {
-      Given.insert(Was->Functions.begin(), Was->Functions.end());
-      Given.insert(Was->Variables.begin(), Was->Variables.end());
-    }
-  auto IsLocal = [&](const std::string &Symbol) {
-    const CompiledFunction *F = Old.findFunction(Symbol);
-    const CompiledVariable *V = Old.findVariable(Symbol);
-    return (F && F->Linkage == SymbolLinkage::Internal) ||
-           (V && V->Linkage == SymbolLinkage::Internal && V->Function.empty());
+  auto NamesLess = [&](const std::string &Symbol) {
+    const CompiledFunction *Was = Old.findFunction(Symbol);
+    const CompiledFunction *Now = New.findFunction(Symbol);
+    return Was && Now &&
+           !(llvm::includes(Now->Functions, Was->Functions) &&
+             llvm::includes(Now->Variables, Was->Variables));
   };
-  std::erase_if(Given, [&](const std::string &S) { return !IsLocal(S); });
-  if (Given.empty())
+  // A static of an edited body may name functions, as a table does.
+  auto MayNameLess = [&](const CompiledVariable &V) {
+    return Edited.contains(V.Function) && !V.References.empty();
+  };
+  if (llvm::none_of(Edited, NamesLess) &&
+      llvm::none_of(Old.Variables, MayNameLess))
     return false;
-  for (const CompiledFunction &F : New.Functions) {
-    for (const auto *Names : {&F.Functions, &F.Variables})
-      for (const std::string &Name : *Names)
-        if (Name != F.Symbol)
-          Given.erase(Name);
-  }
+  llvm::StringSet<> Before = reachable(Old), After = reachable(New);
+  auto IsLost = [&](StringRef Symbol) {
+    return Before.contains(Symbol) && !After.contains(Symbol);
+  };
+  for (const CompiledFunction &F : New.Functions)
+    if (F.Linkage == SymbolLinkage::Internal && IsLost(F.Symbol))
+      Why = F.Symbol + " is no longer used";
   for (const CompiledVariable &V : New.Variables)
-    for (const std::string &Name : V.References)
-      Given.erase(Name);
-  if (Given.empty())
-    return false;
-  Why = *Given.begin() + " is no longer used";
-  return true;
+    if (V.Linkage == SymbolLinkage::Internal && !V.Unnamed && IsLost(V.Symbol))
+      Why = V.Symbol + " is no longer used";
+  return !Why.empty();
 }
 
 /// The edited functions must be there, and throw nothing if they threw nothing

@@ -316,6 +316,23 @@ TEST_F(Partial, RefusesWhatLosesAStaticFunction) {
   EXPECT_THAT(O.Why, HasSubstr("no longer used"));
 }
 
+TEST_F(Partial, RefusesWhatLosesFunctionsThatCallEachOther) {
+  const char *Old = "static int odd(int);\n"
+                    "static int even(int n) { return n ? odd(n - 1) : 1; }\n"
+                    "static int odd(int n) { return n ? even(n - 1) : 0; }\n"
+                    "int f(int n) { return even(n) + 1; }\n";
+  Outcome O = editC(Old, with(Old, "even(n) + 1", "n + 1"));
+  EXPECT_FALSE(O.Partial);
+  EXPECT_THAT(O.Why, HasSubstr("no longer used"));
+  Old = "static int a(void) { return 1; }\n"
+        "int b(void) { return 2; }\n"
+        "int f(void) { static int (*table[])(void) = {a, b}; "
+        "return table[0](); }\n";
+  O = editC(Old, with(Old, "{a, b}", "{b, b}"));
+  EXPECT_FALSE(O.Partial);
+  EXPECT_THAT(O.Why, HasSubstr("no longer used"));
+}
+
 TEST_F(Partial, RefusesDirectivesThatReachFurther) {
   const char *Old =
       "int f() {\n#define N 1\n return N; }\nint g() { return N; }";
