@@ -494,5 +494,6 @@ void PartialConsumer::HandleTranslationUnit(clang::ASTContext &C) {
   UnitDecls Decls{C, *Code, Run.Files};
   addDeclFacts(Decls, Run.Unit, Tags);
   collectTypeFacts(Decls, Tags, Run.Unit);
+  collectBodies(C, *Code, Run.Unit);
   Run.Module = Code->ReleaseModule();
 }

@@ -232,8 +232,9 @@ static void addFound(CompiledUnit &Facts, CompiledUnit &New) {
   addUnknown(Facts.Enums, New.Enums, Name, ByName);
 }
 
-/// The compile saw where __LINE__ stands from the edit on; a preamble, which it
-/// did not read, lies before.
+/// The compile saw where __LINE__ stands from the edit on (a preamble, which it
+/// did not read, lies before), and of which bodies there is code for the first
+/// time.
 static UnitText textAfter(const PartialPlan &Plan, const UnitText &Seen) {
   UnitText Text = Plan.Old.Text;
   Text.Bodies = Plan.Bodies.Bodies;
@@ -243,6 +244,15 @@ static UnitText textAfter(const PartialPlan &Plan, const UnitText &Seen) {
     if (Use >= Edit)
       Text.LineUses.push_back(Use);
   Text.UsesLocations |= Seen.UsesLocations;
+  for (const BodyText &Made : Seen.Bodies) {
+    auto It = llvm::find_if(
+        Text.Bodies, [&](const BodyText &B) { return B.Begin == Made.Begin; });
+    if (It == Text.Bodies.end())
+      continue;
+    for (const std::string &Symbol : Made.Symbols)
+      if (!llvm::is_contained(It->Symbols, Symbol))
+        It->Symbols.push_back(Symbol);
+  }
   return Text;
 }
 

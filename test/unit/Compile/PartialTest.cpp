@@ -177,6 +177,20 @@ TEST_F(Partial, FollowsEditsOneAfterTheOther) {
   }
 }
 
+TEST_F(Partial, KnowsFunctionsThatWereFirstUsedInAPartialCompile) {
+  const std::string Unused = "static int late(int n) { return n + 1; }\n"
+                             "int f(int n) { return n; }\n";
+  const std::string Used = with(Unused, "{ return n; }", "{ return late(n); }");
+  Outcome O = editC(Unused, Used);
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_THAT(O.Code, ElementsAre("f", "late"));
+  Live = std::move(O.Partial);
+  O = again(unitAt("/src/a.c", {}), snapshotOf({{"/src/a.c", Used}}),
+            snapshotOf({{"/src/a.c", with(Used, "n + 1", "n + 2")}}));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_THAT(O.Code, ElementsAre("late"));
+}
+
 TEST_F(Partial, KeepsStaticsOfTheBody) {
   const char *Old = "int f() { static int n = 4; return ++n; }\n"
                     "int g() { static int n = 5; return ++n; }\n";
