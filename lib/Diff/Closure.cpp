@@ -76,7 +76,8 @@ struct Users {
   llvm::StringMap<Names> Naming;
   llvm::StringMap<Names> Holding;
   DebugNames Functions;
-  /// Functions of the old text of which the program has nothing.
+  /// Functions of the old text of which the program has nothing, or an entry
+  /// that debug info does not know.
   std::vector<const CompiledFunction *> Vanished;
 };
 
@@ -125,11 +126,14 @@ static void addFolded(const UnitCase &Unit, Users &U) {
   llvm::StringSet<> Inlined;
   for (const UnitDetails::Inlined &I : Unit.Built.details().InlinedCopies)
     Inlined.insert(I.Function);
-  for (const CompiledFunction &F : Unit.Old.Functions)
-    if (F.Linkage == SymbolLinkage::Internal && !Inlined.contains(F.Symbol) &&
-        !Inlined.contains(unqualified(F.Name)) &&
-        identify(F, Unit).What == FunctionIdentity::Status::None)
+  for (const CompiledFunction &F : Unit.Old.Functions) {
+    if (F.Linkage != SymbolLinkage::Internal || Inlined.contains(F.Symbol) ||
+        Inlined.contains(unqualified(F.Name)))
+      continue;
+    FunctionIdentity Id = identify(F, Unit);
+    if (Id.What == FunctionIdentity::Status::None || Id.WithoutDebugInfo)
       U.Vanished.push_back(&F);
+  }
 }
 
 /// Functions of which the program may run F's code: its equals in the old text.

@@ -110,6 +110,17 @@ FunctionIdentity hotjit::identify(const CompiledFunction &F,
                          Candidates.size());
     return Id;
   }
+  if (Candidates.empty() && F.Linkage == SymbolLinkage::Internal) {
+    Candidates = distinct(Unit.Built.localFunctions(F.Symbol));
+    Id.WithoutDebugInfo = !Candidates.empty();
+    if (Candidates.size() > 1 ||
+        (!Candidates.empty() && Unit.Built.sharesBasename())) {
+      Id.What = Status::Ambiguous;
+      Id.Why = "several files of the program have such a function, and debug "
+               "info does not know it";
+      return Id;
+    }
+  }
   if (Candidates.empty()) {
     Id.Why = "the optimizer left no copy that can be called";
     // Without a symbol table nobody can say that it has none.

@@ -60,6 +60,8 @@ struct FunctionIdentity {
   uint64_t Size = 0; ///< of the program's body, bytes; 0 for a stub
   EntryKind Kind = EntryKind::Plain;
   bool Added = false; ///< by an earlier generation: a stub of Patch's
+  /// Only the symbol table has it: GCC made its code from another function's.
+  bool WithoutDebugInfo = false;
   std::vector<std::string> Aliases;
   std::string Why; ///< if not Entry
 };

@@ -5,6 +5,7 @@
 // not sure it returns several answers, and the caller refuses.
 
 #include "Diff/ProgramView.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Demangle/Demangle.h"
 #include "llvm/Support/Path.h"
 #include <algorithm>
@@ -137,12 +138,28 @@ std::vector<ProgramAddr> BuiltUnit::localData(StringRef Symbol) const {
     if (!Places.empty())
       break;
   }
-  // The symbol table knows source files without their folders.
-  for (const ImageUnit &Other : Program->units())
-    if (&Other != Unit && Other.Module == Unit->Module && !Places.empty() &&
-        llvm::sys::path::filename(Other.Path) == Name)
-      Places.push_back(ProgramAddr());
+  if (!Places.empty() && sharesBasename())
+    Places.push_back(ProgramAddr());
   return Places;
+}
+
+/// The symbol table knows source files without their folders.
+bool BuiltUnit::sharesBasename() const {
+  StringRef Name = llvm::sys::path::filename(Unit->Path);
+  return llvm::any_of(Program->units(), [&](const ImageUnit &Other) {
+    return &Other != Unit && Other.Module == Unit->Module &&
+           llvm::sys::path::filename(Other.Path) == Name;
+  });
+}
+
+std::vector<const ImageFunction *>
+BuiltUnit::localFunctions(StringRef Symbol) const {
+  StringRef Name = llvm::sys::path::filename(Unit->Path);
+  std::vector<const ImageFunction *> Found;
+  for (const ImageFunction *F : Program->findFunctions(Unit->Module, Symbol))
+    if (F->Local && F->File == Name)
+      Found.push_back(F);
+  return Found;
 }
 
 llvm::ArrayRef<const ImageType *> BuiltUnit::types(StringRef Name) const {

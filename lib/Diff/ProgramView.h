@@ -68,8 +68,15 @@ public:
   /// Places of data of this unit that debug info does not know and only the
   /// symbol table has: several if it cannot be told which is this unit's.
   std::vector<ProgramAddr> localData(llvm::StringRef Symbol) const;
+  /// The same for functions local to their file: GCC gives a function that it
+  /// folded into another a body without debug info if its address is taken.
+  std::vector<const ImageFunction *>
+  localFunctions(llvm::StringRef Symbol) const;
   /// Types with this unqualified name; "" for those without a name.
   llvm::ArrayRef<const ImageType *> types(llvm::StringRef Name) const;
+
+  /// Another file of the module has this one's name, in another folder.
+  bool sharesBasename() const;
 
 private:
   BuiltUnit() = default;

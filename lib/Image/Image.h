@@ -34,7 +34,9 @@ struct ImageFunction {
   /// Other functions that start at this address (folded identical code,
   /// aliases): symbols, or the name of one that has no symbol left.
   std::vector<std::string> Aliases;
-  std::string File; ///< of the declaration
+  /// Of the declaration. Symbol table: of a local one, its unit's without
+  /// folders.
+  std::string File;
   unsigned Line = 0;
 };
 

@@ -215,6 +215,8 @@ const ImageFunction *SymbolTable::describe(size_t Index) const {
   F->Entry = ProgramAddr(Symbol.Address + LoadBias);
   F->Size = Symbol.Size;
   F->Local = Symbol.Local;
+  if (F->Local)
+    F->File = Symbol.File.str();
   EntryBytes Bytes = readEntryBytes(File, Symbol.Address);
   F->HasEndbr = Bytes.HasEndbr;
   // NOPs before the entry may be the end of the function before it.

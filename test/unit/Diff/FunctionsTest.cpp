@@ -77,6 +77,38 @@ TEST(Functions, TwoFunctionsOfOneUnitUnderOneNameAreRefused) {
   EXPECT_THAT(S.refused(), ElementsAre("HJ1211 helper"));
 }
 
+/// A scene with a static function that only the symbol table knows.
+static Scene withoutDebugInfo(ImageFunction &Known) {
+  Scene S;
+  Known.Symbol = Known.Name = "helper";
+  Known.Entry = ProgramAddr(0x5000);
+  Known.Size = 16;
+  Known.Local = true;
+  Known.File = "a.c";
+  S.Program.Tables[S.Built->Module].Functions["helper"] = {&Known};
+  S.Old.Functions = {function("helper", "1")};
+  S.New.Functions = {function("helper", "2")};
+  S.Old.Functions[0].Linkage = S.New.Functions[0].Linkage =
+      SymbolLinkage::Internal;
+  return S;
+}
+
+// C8: GCC folds a function into an equal one and, as its address is taken,
+// leaves an entry without debug info. Pointers lead there.
+TEST(Functions, AStaticFunctionWithoutDebugInfoIsFoundByItsFile) {
+  ImageFunction Known;
+  Scene S = withoutDebugInfo(Known);
+  EXPECT_EQ(plannedFunction(S.plan(), "helper").Entry, Known.Entry);
+}
+
+TEST(Functions, AStaticFunctionWithoutDebugInfoIsNotGuessed) {
+  ImageFunction Known;
+  Scene S = withoutDebugInfo(Known);
+  S.Built = &S.Program.addUnit("/src/other/a.c");
+  S.New.Path = S.Old.Path = "/src/other/a.c";
+  EXPECT_THAT(S.refused(), ElementsAre("HJ1211 helper"));
+}
+
 // Linkers make hidden functions local; debug info then tells which is which.
 TEST(Functions, AHiddenFunctionIsFoundThroughDebugInfo) {
   Scene S;
