@@ -125,11 +125,11 @@ static bool sameOnNormalPath(const CompiledUnit &A, const CompiledUnit &B,
 static std::string compare(const CompiledFunction &A,
                            const CompiledFunction &B) {
   if (A.Signature != B.Signature || A.Linkage != B.Linkage ||
-      (A.NoUnwind && !B.NoUnwind) || A.NoReturn != B.NoReturn ||
-      A.Virtual != B.Virtual || A.AlwaysInline != B.AlwaysInline ||
-      A.AliasOf != B.AliasOf || A.Unsupported != B.Unsupported ||
-      A.Name != B.Name || A.HasStackArguments != B.HasStackArguments ||
-      A.Variadic != B.Variadic)
+      (A.NoUnwind && !B.NoUnwind) || (A.AddressTaken && !B.AddressTaken) ||
+      A.NoReturn != B.NoReturn || A.Virtual != B.Virtual ||
+      A.AlwaysInline != B.AlwaysInline || A.AliasOf != B.AliasOf ||
+      A.Unsupported != B.Unsupported || A.Name != B.Name ||
+      A.HasStackArguments != B.HasStackArguments || A.Variadic != B.Variadic)
     return "kind";
   // Landing pads name more; what else is named was compared.
   bool SameCode = A.Body == B.Body;

@@ -95,7 +95,7 @@ static bool isOnlyListed(const llvm::Constant &C) {
   });
 }
 
-static bool isAddressTaken(const llvm::GlobalValue &F) {
+bool hotjit::isAddressTaken(const llvm::GlobalValue &F) {
   return llvm::any_of(F.uses(), [](const llvm::Use &U) {
     const llvm::User *User = U.getUser();
     if (const auto *Call = llvm::dyn_cast<llvm::CallBase>(User))

@@ -17,6 +17,9 @@ void renumberStaticLocals(llvm::Module &M);
 void collectCodeFacts(llvm::Module &M, Fingerprinter &Prints,
                       CompiledUnit &Unit);
 
+/// By code or data of its module, not by a call.
+bool isAddressTaken(const llvm::GlobalValue &F);
+
 /// Finds the function that sets each variable up before main; their code
 /// counts as part of the variables' initial values from here on. Candidates:
 /// symbols of variables that may have one.

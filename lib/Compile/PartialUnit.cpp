@@ -6,6 +6,7 @@
 // these bodies use for the first time. Lines below the edit move.
 
 #include "Compile/PartialUnit.h"
+#include "Compile/CodeFacts.h"
 #include "llvm/ADT/STLExtras.h"
 #include <deque>
 
@@ -232,6 +233,18 @@ static void addFound(CompiledUnit &Facts, CompiledUnit &New) {
   addUnknown(Facts.Enums, New.Enums, Name, ByName);
 }
 
+/// Whose address is taken: by what was skipped, as before, or by an edited body
+/// for the first time.
+static void addTakenAddresses(CompiledUnit &Facts, const CompiledUnit &Old,
+                              const llvm::Module &M) {
+  for (CompiledFunction &F : Facts.Functions) {
+    if (const CompiledFunction *Was = Old.findFunction(F.Symbol))
+      F.AddressTaken |= Was->AddressTaken;
+    if (const llvm::GlobalValue *V = M.getNamedValue(F.Symbol))
+      F.AddressTaken |= isAddressTaken(*V);
+  }
+}
+
 /// The compile saw where __LINE__ stands from the edit on (a preamble, which it
 /// did not read, lies before), and of which bodies there is code for the first
 /// time.
@@ -268,6 +281,7 @@ bool hotjit::completeFacts(CompiledUnit &New, const PartialPlan &Plan,
   dropEdited(Facts, Edited);
   moveLines(Facts, Plan.Bodies);
   addFound(Facts, New);
+  addTakenAddresses(Facts, Plan.Old, *New.Code.Module);
   if (losesSomething(Plan.Old, Facts, Edited, Why))
     return false;
   Facts.Text = textAfter(Plan, New.Text);

@@ -235,8 +235,9 @@ void Emitter::needFunction(StringRef Symbol) {
            fmt::format("is needed by new code and cannot be found in the "
                        "program: {}; restart to apply",
                        Id.Why));
-  } else if (Unit.Delta.Added.contains(F->Symbol) ||
+  } else if (Unit.Delta.Added.contains(F->Symbol) || F->AddressTaken ||
              F->Linkage == SymbolLinkage::External) {
+    // Where a pointer leads, later edits must lead too.
     emitAdded(*F);
   } else {
     emit(*F, Action::PrivateCopy);
