@@ -83,12 +83,50 @@ struct Users {
 
 } // namespace
 
+/// The functions that the initial value of a variable leads to, through others.
+static llvm::StringSet<> functionsIn(const CompiledVariable &Table,
+                                     const CompiledUnit &Text) {
+  llvm::StringSet<> Found, Seen;
+  llvm::SmallVector<const CompiledVariable *, 4> Work = {&Table};
+  while (!Work.empty()) {
+    for (const std::string &Name : Work.pop_back_val()->References) {
+      if (!Seen.insert(Name).second)
+        continue;
+      if (const CompiledVariable *V = Text.findVariable(Name))
+        Work.push_back(V);
+      else
+        Found.insert(Name);
+    }
+  }
+  return Found;
+}
+
+/// A call through a table that nobody writes is a direct call to an optimizer:
+/// of a constant, or of a variable whose every use it sees.
+static void addUsersOfTables(const CompiledUnit &Text, Users &U) {
+  llvm::StringMap<llvm::StringSet<>> Tables;
+  for (const CompiledVariable &V : Text.Variables)
+    if ((V.Const || V.Linkage == SymbolLinkage::Internal) &&
+        !V.References.empty())
+      Tables[V.Symbol] = functionsIn(V, Text);
+  if (Tables.empty())
+    return;
+  for (const CompiledFunction &F : Text.Functions)
+    for (const std::string &Variable : F.Variables)
+      if (auto It = Tables.find(Variable); It != Tables.end())
+        for (const auto &Callee : It->second)
+          U.Naming[Callee.getKey()].push_back(F.Symbol);
+}
+
 static Users usersIn(const UnitCase &Unit) {
   Users U{{}, {}, DebugNames(Unit.New), {}};
-  for (const CompiledUnit *Text : {&Unit.Old, &Unit.New})
+  for (const CompiledUnit *Text : {&Unit.Old, &Unit.New}) {
     for (const CompiledFunction &F : Text->Functions)
       for (const std::string &Callee : F.Functions)
         U.Naming[Callee].push_back(F.Symbol);
+    if (isOptimized(Unit))
+      addUsersOfTables(*Text, U);
+  }
   for (const UnitDetails::Inlined &I : Unit.Built.details().InlinedCopies)
     for (StringRef Callee : U.Functions.meantBy(I.Function))
       for (StringRef Holder : U.Functions.meantBy(I.Into))

@@ -86,6 +86,18 @@ bool hotjit::isDefinedElsewhere(const CompiledFunction &F) {
   return F.Unsupported == "extern inline";
 }
 
+/// A static function whose address nobody takes is called by its own unit
+/// alone, and an optimizer that knows all calls propagates their arguments into
+/// the body: under the same symbol, with the same signature, it answers these
+/// calls and no others. New code calls a copy of its own; as every caller of an
+/// edited function is swapped with it, nobody misses the entry.
+static bool mayBeSpecialized(const CompiledFunction &F, const UnitCase &Unit) {
+  if (F.Linkage != SymbolLinkage::Internal || !isOptimized(Unit))
+    return false;
+  const CompiledFunction *Was = Unit.Old.findFunction(F.Symbol);
+  return Was && Was->Linkage == SymbolLinkage::Internal && !Was->AddressTaken;
+}
+
 FunctionIdentity hotjit::identify(const CompiledFunction &F,
                                   const UnitCase &Unit) {
   FunctionIdentity Id;
@@ -101,6 +113,10 @@ FunctionIdentity hotjit::identify(const CompiledFunction &F,
   };
   if (llvm::any_of(Unit.Built.functions(F.Symbol), IsNonStandard)) {
     Id.Why = "it has a calling convention of its own";
+    return Id;
+  }
+  if (mayBeSpecialized(F, Unit)) {
+    Id.Why = "the optimizer knew all its callers";
     return Id;
   }
   Found Candidates = functionsFor(F, Unit.Built);
