@@ -386,7 +386,7 @@ class Maker:
                 self.chance(0.8) and not const)
         v.init = self.initial(program, unit, v)
         if v.init is None:
-            v.kind, v.const = "u32", False
+            v.kind, v.size, v.const = "u32", 1, False
             v.init = [r.randrange(100)]
         return v
 

@@ -259,10 +259,12 @@ class Hot:
             return not open_files
         self._wait(done, f"the end of the reload of {sorted(changed)}")
         # A file that is back to what is live is no part of a reload: ask
-        # whether it was seen.
+        # whether it was seen. With nothing left to do there is no event.
         if any(text == live[n] for n, text in changed.items()):
-            self.call("reload")
+            answer = self.call("reload")
             self._wait(done, "nothing")
+            if "reload" not in answer.get("result", {"reload": 0}):
+                ends.append(answer["result"])
         return [e for e in ends if e.get("stage") != "superseded"]
 
     def call(self, method):
