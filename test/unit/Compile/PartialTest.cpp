@@ -347,6 +347,14 @@ TEST_F(Partial, RefusesWhatLosesFunctionsThatCallEachOther) {
   EXPECT_THAT(O.Why, HasSubstr("no longer used"));
 }
 
+TEST_F(Partial, MayKeepAConstantWhoseValueWasFolded) {
+  const char *Text = "struct pair { unsigned x, y; };"
+                     "static const struct pair table = {78, 67};"
+                     "unsigned f(unsigned n) { return n ^ table.x; }";
+  Outcome O = editC(Text, with(Text, " ^ table.x", ""));
+  ASSERT_TRUE(O.Partial) << O.Why;
+}
+
 TEST_F(Partial, RefusesDirectivesThatReachFurther) {
   const char *Old =
       "int f() {\n#define N 1\n return N; }\nint g() { return N; }";
