@@ -6,9 +6,10 @@
 //  - variables that are set up by code are not set up again: references to them
 //    stay references, and no initializer pulls in its constructors;
 //  - templates that the unit instantiated before are treated as if they were
-//    declared `extern template` (PendingFilter);
-//  - what the code generator made along the way and the unit had before
-//    (inline functions of headers) is dropped again.
+//    declared `extern template`, and inline functions of headers as if they
+//    were declared (KnownFunctions);
+//  - what the code generator made along the way and the unit had before is
+//    dropped again.
 //
 // What is left is exactly the code of the plan and whatever the unit never had.
 // It must be the code that a compile of the whole unit makes. So where there is
@@ -174,65 +175,14 @@ void hotjit::collectBodies(clang::ASTContext &Context,
   }
 }
 
-//===-- What the unit instantiated before ---------------------------------===//
-
-namespace {
-
-/// Sema asks its external source for instantiations that are to be made; this
-/// one answers by crossing off the list what the unit made before.
-class PendingFilter final : public clang::ExternalSemaSource {
-public:
-  explicit PendingFilter(const PartialPlan &Plan) : Plan(Plan) {}
-
-  void InitializeSema(clang::Sema &S) override {
-    TheSema = &S;
-    Names = std::make_unique<clang::ASTNameGenerator>(S.Context);
-  }
-  void ForgetSema() override {
-    TheSema = nullptr;
-    Names.reset();
-  }
-
-  void ReadPendingInstantiations(
-      llvm::SmallVectorImpl<
-          std::pair<clang::ValueDecl *, clang::SourceLocation>> &) override {
-    if (TheSema)
-      llvm::erase_if(TheSema->PendingInstantiations, [&](const auto &Pending) {
-        const auto *F = llvm::dyn_cast<clang::FunctionDecl>(Pending.first);
-        return F && isKnown(*F);
-      });
-  }
-
-private:
-  /// A constexpr function may be needed at compile time; one without external
-  /// visibility must be defined where it is used, says Sema.
-  bool isKnown(const clang::FunctionDecl &F) {
-    if (F.isConstexpr() || !F.isExternallyVisible() ||
-        F.getReturnType()->getContainedDeducedType())
-      return false;
-    std::vector<std::string> Symbols = Names->getAllManglings(&F);
-    return !Symbols.empty() &&
-           llvm::all_of(Symbols, [&](const std::string &Symbol) {
-             return Plan.Old.findFunction(Symbol) &&
-                    !Plan.Wanted.contains(Symbol);
-           });
-  }
-
-  const PartialPlan &Plan;
-  clang::Sema *TheSema = nullptr;
-  std::unique_ptr<clang::ASTNameGenerator> Names;
-};
-
-} // namespace
-
 //===-- The consumer ------------------------------------------------------===//
 
 PartialConsumer::PartialConsumer(UnitRun &Run, const PartialPlan &Plan,
                                  clang::CompilerInstance &Instance,
                                  StringRef File)
-    : UnitConsumer(Run, Instance, File), Plan(Plan) {
-  Instance.setExternalSemaSource(
-      llvm::makeIntrusiveRefCnt<PendingFilter>(Plan));
+    : UnitConsumer(Run, Instance, File), Plan(Plan), Known(Plan, *Code),
+      Pending(llvm::makeIntrusiveRefCnt<PendingFilter>(Known)) {
+  Instance.setExternalSemaSource(Pending);
 }
 
 void PartialConsumer::Initialize(clang::ASTContext &C) {
@@ -294,6 +244,9 @@ void PartialConsumer::handle(clang::Decl &D) {
   if (const auto *V = llvm::dyn_cast<clang::VarDecl>(&D);
       V && needsInitializer(*V))
     return;
+  if (const auto *F = llvm::dyn_cast<clang::FunctionDecl>(&D);
+      F && F->doesThisDeclarationHaveABody() && Known.has(*F))
+    return Known.declare(*F);
   UnitConsumer::HandleTopLevelDecl(clang::DeclGroupRef(&D));
 }
 
@@ -308,6 +261,19 @@ bool PartialConsumer::HandleTopLevelDecl(clang::DeclGroupRef Group) {
 void PartialConsumer::HandleInterestingDecl(clang::DeclGroupRef Group) {
   for (clang::Decl *D : Group)
     handle(*D);
+}
+
+void PartialConsumer::HandleInlineFunctionDefinition(clang::FunctionDecl *D) {
+  if (Known.has(*D))
+    Known.declare(*D);
+  else
+    UnitConsumer::HandleInlineFunctionDefinition(D);
+}
+
+void PartialConsumer::HandleCXXImplicitFunctionInstantiation(
+    clang::FunctionDecl *D) {
+  UnitConsumer::HandleCXXImplicitFunctionInstantiation(D);
+  Pending->instantiated(*D);
 }
 
 void PartialConsumer::HandleCXXStaticMemberVarInstantiation(clang::VarDecl *D) {
@@ -485,6 +451,7 @@ void PartialConsumer::HandleTranslationUnit(clang::ASTContext &C) {
     return;
   llvm::Module &M = *Code->GetModule();
   renumberStaticLocals(M);
+  Known.finish(M);
   dropKnown(M);
   applyKnownNoThrow(M);
   if (!checkDeclarations(M))

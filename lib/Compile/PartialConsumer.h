@@ -1,7 +1,7 @@
 #ifndef HOTJIT_COMPILE_PARTIALCONSUMER_H
 #define HOTJIT_COMPILE_PARTIALCONSUMER_H
 
-#include "Compile/Consumer.h"
+#include "Compile/KnownFunctions.h"
 #include "clang/AST/Mangle.h"
 
 namespace hotjit {
@@ -20,6 +20,8 @@ public:
   void Initialize(clang::ASTContext &Context) override;
   bool HandleTopLevelDecl(clang::DeclGroupRef D) override;
   void HandleInterestingDecl(clang::DeclGroupRef D) override;
+  void HandleInlineFunctionDefinition(clang::FunctionDecl *D) override;
+  void HandleCXXImplicitFunctionInstantiation(clang::FunctionDecl *D) override;
   void HandleCXXStaticMemberVarInstantiation(clang::VarDecl *D) override;
   void HandleVTable(clang::CXXRecordDecl *D) override;
   void CompleteTentativeDefinition(clang::VarDecl *D) override;
@@ -36,6 +38,8 @@ private:
   void applyKnownNoThrow(llvm::Module &M);
 
   const PartialPlan &Plan;
+  KnownFunctions Known;
+  llvm::IntrusiveRefCntPtr<PendingFilter> Pending;
   clang::ASTContext *Context = nullptr;
   std::unique_ptr<clang::MangleContext> Mangling;
 };

@@ -1,0 +1,147 @@
+// Most functions that an edited body calls are inline functions of headers, and
+// each of these calls others: making one body would mean instantiating and
+// making hundreds of functions that the program has already.
+//
+// Sema keeps a list of instantiations that are due; what is known is taken off.
+// The code generator makes what is named and has a definition, unless it finds
+// a function of that name in the module: so one is put there, a declaration
+// without a type, for the type is the generator's business. It gets the type of
+// its first call afterwards; calls carry all that matters for making code.
+//
+// Constructors and destructors come in variants. If a class has no virtual
+// bases, the complete one is the base one (Itanium C++ ABI, 5.1.4.3 of the
+// mangling: C1, C2, D1, D2), and Clang calls that instead and makes no other.
+
+#include "Compile/KnownFunctions.h"
+#include "clang/AST/DeclCXX.h"
+#include "clang/Sema/Sema.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/IR/Instructions.h"
+
+using namespace hotjit;
+using llvm::StringRef;
+
+using Variants = llvm::SmallVector<clang::GlobalDecl, 3>;
+
+/// The base variant first. The deleting one is named by vtables.
+static Variants variantsOf(const clang::FunctionDecl &F) {
+  if (const auto *C = llvm::dyn_cast<clang::CXXConstructorDecl>(&F))
+    return {clang::GlobalDecl(C, clang::Ctor_Base),
+            clang::GlobalDecl(C, clang::Ctor_Complete)};
+  if (const auto *D = llvm::dyn_cast<clang::CXXDestructorDecl>(&F)) {
+    Variants All = {clang::GlobalDecl(D, clang::Dtor_Base),
+                    clang::GlobalDecl(D, clang::Dtor_Complete)};
+    if (D->isVirtual())
+      All.push_back(clang::GlobalDecl(D, clang::Dtor_Deleting));
+    return All;
+  }
+  return {clang::GlobalDecl(&F)};
+}
+
+static bool completeIsBase(const clang::FunctionDecl &F) {
+  return llvm::isa<clang::CXXConstructorDecl, clang::CXXDestructorDecl>(F) &&
+         llvm::cast<clang::CXXMethodDecl>(F).getParent()->getNumVBases() == 0;
+}
+
+bool KnownFunctions::has(const clang::FunctionDecl &F) {
+  if (F.isTemplated() || F.isConsteval() || F.isMultiVersion() ||
+      F.getBuiltinID() != 0)
+    return false;
+  Variants All = variantsOf(F);
+  for (size_t I = 0; I != All.size(); ++I) {
+    StringRef Symbol = Code.GetMangledName(All[I]);
+    if (Plan.Wanted.contains(Symbol))
+      return false;
+    if (!Plan.Old.findFunction(Symbol) && !(I == 1 && completeIsBase(F)))
+      return false;
+  }
+  return true;
+}
+
+void KnownFunctions::declare(const clang::FunctionDecl &F) {
+  llvm::Module &M = *Code.GetModule();
+  auto *Type =
+      llvm::FunctionType::get(llvm::Type::getVoidTy(M.getContext()), false);
+  Variants All = variantsOf(F);
+  for (clang::GlobalDecl Variant : All) {
+    StringRef Symbol = Code.GetMangledName(Variant);
+    if (!Plan.Old.findFunction(Symbol))
+      BaseOf[Symbol] = Code.GetMangledName(All.front()).str();
+    if (M.getNamedValue(Symbol))
+      continue;
+    llvm::Function::Create(Type, llvm::GlobalValue::ExternalLinkage, Symbol,
+                           &M);
+    Declared.insert(Symbol);
+  }
+}
+
+/// Type and calling convention of a call of F.
+static const llvm::CallBase *firstCall(const llvm::Function &F) {
+  for (const llvm::User *U : F.users())
+    if (const auto *Call = llvm::dyn_cast<llvm::CallBase>(U);
+        Call && Call->getCalledOperand() == &F)
+      return Call;
+  return nullptr;
+}
+
+static void replace(llvm::Function &Old, llvm::Function &New) {
+  Old.replaceAllUsesWith(&New);
+  Old.eraseFromParent();
+}
+
+void KnownFunctions::finish(llvm::Module &M) {
+  for (const auto &[Complete, Base] : BaseOf)
+    if (llvm::Function *From = M.getFunction(Complete),
+        *To = M.getFunction(Base);
+        From && To && From->isDeclaration())
+      replace(*From, *To);
+  for (StringRef Symbol : Declared.keys()) {
+    llvm::Function *F = M.getFunction(Symbol);
+    if (!F || !F->isDeclaration())
+      continue;
+    if (F->use_empty()) {
+      F->eraseFromParent();
+      continue;
+    }
+    const llvm::CallBase *Call = firstCall(*F);
+    if (!Call || Call->getFunctionType() == F->getFunctionType())
+      continue;
+    llvm::Function *Typed = llvm::Function::Create(
+        Call->getFunctionType(), llvm::GlobalValue::ExternalLinkage, "", &M);
+    Typed->setCallingConv(Call->getCallingConv());
+    Typed->takeName(F);
+    replace(*F, *Typed);
+  }
+}
+
+//===-- Instantiations ----------------------------------------------------===//
+
+/// A constexpr function may be needed at compile time; one without external
+/// visibility must be defined where it is used, says Sema.
+bool PendingFilter::declareKnown(const clang::ValueDecl *D) {
+  const auto *F = llvm::dyn_cast<clang::FunctionDecl>(D);
+  if (!F || F->isConstexpr() || !F->isExternallyVisible() ||
+      F->getReturnType()->getContainedDeducedType() || !Known.has(*F))
+    return false;
+  Known.declare(*F);
+  return true;
+}
+
+void PendingFilter::ReadPendingInstantiations(
+    llvm::SmallVectorImpl<std::pair<clang::ValueDecl *, clang::SourceLocation>>
+        &Read) {
+  AtEnd = true;
+  auto IsKnown = [&](const auto &Pending) {
+    return declareKnown(Pending.first);
+  };
+  llvm::erase_if(Read, IsKnown);
+  if (TheSema)
+    llvm::erase_if(TheSema->PendingInstantiations, IsKnown);
+}
+
+void PendingFilter::instantiated(const clang::FunctionDecl &F) {
+  if (!AtEnd || !TheSema || TheSema->PendingInstantiations.empty() ||
+      TheSema->PendingInstantiations.back().first != &F || !declareKnown(&F))
+    return;
+  TheSema->PendingInstantiations.pop_back();
+}
