@@ -147,7 +147,8 @@ static std::string compare(const CompiledVariable &A,
   if (A.Type != B.Type || A.Size != B.Size || A.Align != B.Align ||
       A.Linkage != B.Linkage || A.Const != B.Const ||
       A.ThreadLocal != B.ThreadLocal || A.Guard != B.Guard ||
-      A.Function != B.Function || A.Destructor != B.Destructor ||
+      A.ThreadInit != B.ThreadInit || A.Function != B.Function ||
+      A.Destructor != B.Destructor ||
       A.DynamicInitializer != B.DynamicInitializer ||
       A.HoldsLabels != B.HoldsLabels || A.Synthesized != B.Synthesized)
     return "kind";

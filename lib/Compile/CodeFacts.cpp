@@ -12,6 +12,7 @@
 #include "llvm/IR/GlobalIFunc.h"
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/InstrTypes.h"
+#include "llvm/IR/Intrinsics.h"
 #include <map>
 #include <set>
 
@@ -393,5 +394,31 @@ void hotjit::assignInitializers(llvm::Module &M,
                        Code.High};
     V.Initializer = hashBytes(
         StringRef(reinterpret_cast<const char *>(Both), sizeof(Both)));
+  }
+}
+
+//===-- Thread-locals that code sets up -----------------------------------===//
+
+/// Code reaches such a variable through a wrapper (`_ZTW1x`), which calls the
+/// initializer (`_ZTH1x`) and returns the address. The initializer is shared:
+/// an alias of __tls_init, which sets up all of the unit's that are not
+/// templates.
+void hotjit::assignThreadInits(const llvm::Module &M, CompiledUnit &Unit) {
+  for (const llvm::Function &Wrapper : M) {
+    if (!Wrapper.getName().starts_with("_ZTW"))
+      continue;
+    StringRef Variable, Init;
+    for (const llvm::Instruction &I : llvm::instructions(Wrapper)) {
+      const auto *Call = llvm::dyn_cast<llvm::CallBase>(&I);
+      if (!Call)
+        continue;
+      if (Call->getIntrinsicID() == llvm::Intrinsic::threadlocal_address)
+        Variable = Call->getArgOperand(0)->getName();
+      else if (Call->getCalledOperand()->getName().starts_with("_ZTH"))
+        Init = Call->getCalledOperand()->getName();
+    }
+    for (CompiledVariable &V : Unit.Variables)
+      if (V.Symbol == Variable)
+        V.ThreadInit = Init.str();
   }
 }

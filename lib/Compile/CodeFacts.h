@@ -26,6 +26,9 @@ bool isAddressTaken(const llvm::GlobalValue &F);
 void assignInitializers(llvm::Module &M, const llvm::StringSet<> &Candidates,
                         Fingerprinter &Prints, CompiledUnit &Unit);
 
+/// Sets what code calls before it uses each thread-local.
+void assignThreadInits(const llvm::Module &M, CompiledUnit &Unit);
+
 } // namespace hotjit
 
 #endif

@@ -94,6 +94,9 @@ struct CompiledVariable {
   /// registers its destructor there; not inside a function at first use.
   bool DynamicInitializer = false;
   std::string InitializerFunction; ///< symbol of that code, empty if none
+  /// Symbol of what code calls before it uses a thread_local that code sets up
+  /// in each thread ("_ZTH1x"); empty if there is nothing to set up.
+  std::string ThreadInit;
   bool Destructor = false;
   std::string Guard; ///< symbol of its guard variable, for function statics
   /// vtable, VTT, type_info, type name or guard: made by the compiler.

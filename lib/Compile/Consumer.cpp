@@ -33,6 +33,7 @@ void UnitConsumer::HandleTranslationUnit(clang::ASTContext &Context) {
   UnitDecls Decls{Context, *Code, Run.Files};
   llvm::StringSet<> MayInitialize = addDeclFacts(Decls, Run.Unit, Tags);
   assignInitializers(M, MayInitialize, Prints, Run.Unit);
+  assignThreadInits(M, Run.Unit);
   collectTypeFacts(Decls, Tags, Run.Unit);
   collectBodies(Context, *Code, Run.Unit);
   Run.Unit.Text.Counter = Preprocessor.getCounterValue();

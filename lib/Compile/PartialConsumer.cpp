@@ -374,6 +374,17 @@ bool PartialConsumer::checkDeclarations(llvm::Module &M) {
   return true;
 }
 
+/// How a thread-local is set up is known only to a compile that sees the code
+/// of all initializers.
+bool PartialConsumer::checkThreadInits(const llvm::Module &M) {
+  for (const llvm::Function &F : M)
+    if (F.getName().starts_with("_ZTW") || F.getName() == "__tls_init") {
+      Run.Doubt = "a thread-local may be set up by code";
+      return false;
+    }
+  return true;
+}
+
 /// The code generator finds out that a function throws nothing when it has made
 /// it, and spares later callers their landing pads. Here the callee was not
 /// made; from before it is known all the same.
@@ -454,7 +465,7 @@ void PartialConsumer::HandleTranslationUnit(clang::ASTContext &C) {
   Known.finish(M);
   dropKnown(M);
   applyKnownNoThrow(M);
-  if (!checkDeclarations(M))
+  if (!checkDeclarations(M) || !checkThreadInits(M))
     return;
   Fingerprinter Prints(M);
   collectCodeFacts(M, Prints, Run.Unit);

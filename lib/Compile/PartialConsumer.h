@@ -34,6 +34,7 @@ private:
   void demandWanted();
   bool checkBodies();
   bool checkDeclarations(llvm::Module &M);
+  bool checkThreadInits(const llvm::Module &M);
   void dropKnown(llvm::Module &M);
   void applyKnownNoThrow(llvm::Module &M);
 

@@ -194,6 +194,19 @@ static Names foldedInto(const CompiledFunction &F, const UnitCase &Unit,
   return Result;
 }
 
+/// Code that runs in threads to come, unlike other initializers; under names
+/// that say nothing, but for __tls_init's.
+static std::set<std::string> threadInitializersOf(const CompiledUnit &Unit) {
+  std::set<std::string> Result;
+  for (const CompiledVariable &V : Unit.Variables)
+    if (V.ThreadLocal && !V.InitializerFunction.empty())
+      Result.insert(V.InitializerFunction);
+  for (const CompiledFunction &F : Unit.Functions)
+    if (isThreadInit(F.Symbol) || isThreadWrapper(F.Symbol))
+      Result.insert(F.Symbol);
+  return Result;
+}
+
 static bool isAlwaysInline(const UnitCase &Unit, StringRef Symbol) {
   const CompiledFunction *Old = Unit.Old.findFunction(Symbol);
   const CompiledFunction *New = Unit.New.findFunction(Symbol);
@@ -228,6 +241,7 @@ SwappedSet hotjit::swappedTogether(const UnitCase &Unit) {
     addFolded(Unit, U);
   std::set<std::string> NeverSwapped = initializersOf(Unit.New);
   NeverSwapped.merge(initializersOf(Unit.Old));
+  std::set<std::string> InThreads = threadInitializersOf(Unit.New);
   while (!Queue.empty()) {
     std::string Symbol = std::move(Queue.front());
     Queue.pop_front();
@@ -237,7 +251,8 @@ SwappedSet hotjit::swappedTogether(const UnitCase &Unit) {
       for (StringRef Name : Users) {
         std::string User = Name.str();
         if (!Unit.New.findFunction(User) || Swapped.contains(User) ||
-            Unit.Delta.Added.contains(User) || NeverSwapped.contains(User))
+            Unit.Delta.Added.contains(User) ||
+            (NeverSwapped.contains(User) && !InThreads.contains(User)))
           continue;
         const CompiledFunction *Root = Unit.New.findFunction(Because);
         Swapped[User] = {Because, fmt::format("swapped with '{}': {}",
@@ -258,5 +273,8 @@ SwappedSet hotjit::swappedTogether(const UnitCase &Unit) {
         Old && FoldsCode)
       Take(foldedInto(*Old, Unit, U), "GCC may have made one of both");
   }
+  std::erase_if(Swapped, [&](const auto &Entry) {
+    return InThreads.contains(Entry.first) && Entry.first != ThreadInitOfUnit;
+  });
   return Swapped;
 }

@@ -69,9 +69,18 @@ std::set<std::string> hotjit::initializersOf(const CompiledUnit &Unit) {
   // The frame around them, which has no variable of its own.
   for (const CompiledFunction &F : Unit.Functions)
     if (StringRef(F.Symbol).starts_with("_GLOBAL__") ||
-        StringRef(F.Symbol).starts_with("__cxx_global_"))
+        StringRef(F.Symbol).starts_with("__cxx_global_") ||
+        isThreadInit(F.Symbol) || isThreadWrapper(F.Symbol))
       Result.insert(F.Symbol);
   return Result;
+}
+
+bool hotjit::isThreadInit(StringRef Symbol) {
+  return Symbol == ThreadInitOfUnit || Symbol.starts_with("_ZTH");
+}
+
+bool hotjit::isThreadWrapper(StringRef Symbol) {
+  return Symbol.starts_with("_ZTW");
 }
 
 bool hotjit::isLambdaCode(StringRef Symbol) {
@@ -147,11 +156,19 @@ static void compareVariables(const CompiledUnit &Old, const CompiledUnit &New,
     const CompiledVariable *Was = Old.findVariable(V.Symbol);
     if (!Was)
       Delta.AddedVariables.push_back(&V);
-    else if (!sameType(*Was, V) || Was->Initializer != V.Initializer ||
-             Was->Linkage != V.Linkage || Was->Const != V.Const ||
+    else if (!sameType(*Was, V) || Was->ThreadInit != V.ThreadInit ||
+             Was->Initializer != V.Initializer || Was->Linkage != V.Linkage ||
+             Was->Const != V.Const ||
              (V.Synthesized && Was->References != V.References))
       Delta.ChangedVariables.push_back({Was, &V});
   }
+  bool InitChanged = llvm::any_of(Delta.ChangedVariables, [](auto Pair) {
+    return !Pair.second->ThreadInit.empty() &&
+           Pair.first->Initializer != Pair.second->Initializer;
+  });
+  if (InitChanged && Old.findFunction(ThreadInitOfUnit) &&
+      New.findFunction(ThreadInitOfUnit))
+    Delta.Changed.insert(ThreadInitOfUnit.str());
   for (const CompiledVariable &V : Old.Variables)
     if (!V.Unnamed && !New.findVariable(V.Symbol))
       Delta.RemovedVariables.push_back(&V);

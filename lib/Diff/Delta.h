@@ -17,7 +17,9 @@ struct UnitDelta {
   using Pairs = std::vector<std::pair<const T *, const T *>>;
 
   // Functions, by symbol; initializers of variables are not among them.
-  std::set<std::string> Changed; ///< other body, signature or constants
+  /// Other body, signature or constants. Of initializers only __tls_init may be
+  /// here: when it has run in some thread it will run in others.
+  std::set<std::string> Changed;
   std::set<std::string> Added;
   std::set<std::string> Removed;
 
@@ -50,9 +52,18 @@ std::string withoutPlaces(llvm::StringRef Text);
 bool sameLayout(const CompiledType &Old, const CompiledType &New);
 bool sameType(const CompiledVariable &Old, const CompiledVariable &New);
 
-/// Code that sets a variable up before main: made by the compiler, no function
-/// of the user's.
+/// Code that sets a variable up before main or in each thread: made by the
+/// compiler, no function of the user's.
 std::set<std::string> initializersOf(const CompiledUnit &Unit);
+
+/// Sets up all thread-locals of its unit that need it, once in each thread;
+/// both GCC and Clang call it so.
+inline constexpr llvm::StringLiteral ThreadInitOfUnit = "__tls_init";
+/// Sets thread-locals up: `__tls_init`, or an alias of it or of another such
+/// function ("_ZTH1x").
+bool isThreadInit(llvm::StringRef Symbol);
+/// What code calls to reach such a thread-local: "_ZTW1x".
+bool isThreadWrapper(llvm::StringRef Symbol);
 
 /// The operator() of a lambda, or what the compiler made to call it.
 bool isLambdaCode(llvm::StringRef Symbol);

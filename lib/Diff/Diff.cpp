@@ -190,6 +190,9 @@ static llvm::Error tell(const Unit &U, llvm::ArrayRef<UnitChange> Changes,
   const CompiledUnit &New = *U.Change->New;
   std::vector<Verdict> Verdicts = U.Emitted.Notes;
   for (const CompiledFunction &F : New.Functions) {
+    // Made by the compiler: the verdict is on the variable.
+    if (isThreadInit(F.Symbol) || isThreadWrapper(F.Symbol))
+      continue;
     // An inline function that another unit told about already.
     if (F.Linkage != SymbolLinkage::Internal && All.contains(F.Symbol))
       continue;

@@ -36,6 +36,8 @@ private:
   const CompiledFunction *baseVariant(const CompiledFunction &F,
                                       ProgramAddr Entry) const;
   bool isAliasInText(const CompiledFunction &F, StringRef Name) const;
+  void needThreadInit(const CompiledFunction &F);
+  void bindThreadInit(const CompiledFunction &F);
   void needFunction(StringRef Symbol);
   void needVariable(StringRef Symbol);
   void place(const CompiledVariable &V);
@@ -158,7 +160,8 @@ void Emitter::emitSwapped(const CompiledFunction &F) {
   if (Id.What == Status::None)
     return;
   for (const std::string &Alias : Id.Aliases)
-    if (!areVariants(Alias, F.Symbol) && !isAliasInText(F, Alias)) {
+    if (!areVariants(Alias, F.Symbol) && !isAliasInText(F, Alias) &&
+        !isThreadInit(Alias)) {
       refuse(F, Reason::SharedAddress,
              fmt::format("shares its code with '{}' (identical code folding or "
                          "an alias): both would change; build with "
@@ -194,6 +197,69 @@ void Emitter::emitAdded(const CompiledFunction &F) {
   emit(F, Action::Add);
 }
 
+/// F runs once in each thread before the variable that it belongs to is used.
+/// The program's own sets up all variables of the unit; one that was created
+/// since has its own, which Link makes.
+void Emitter::needThreadInit(const CompiledFunction &F) {
+  auto Owner =
+      llvm::find_if(Unit.New.Variables, [&](const CompiledVariable &V) {
+        return V.ThreadInit == F.Symbol;
+      });
+  if (Owner == Unit.New.Variables.end()) {
+    bindThreadInit(F);
+    return;
+  }
+  if (!Seen.contains(Owner->Symbol))
+    place(*Owner);
+  Seen.insert(F.Symbol);
+  auto Place = llvm::find_if(Out.Unit.Variables, [&](const PlannedVariable &P) {
+    return P.Symbol == Owner->Symbol;
+  });
+  if (Place == Out.Unit.Variables.end())
+    return; // refused, or another unit of the change creates it
+  if (Place->What == PlannedVariable::Action::BindThreadLocal) {
+    const CompiledVariable *Was = Unit.Old.findVariable(Owner->Symbol);
+    if (Was && Was->ThreadInit.empty())
+      return; // refused: the program does not set it up by code
+    bindThreadInit(F);
+  } else if (Place->What == PlannedVariable::Action::Create) {
+    PlannedFunction P;
+    P.Symbol = F.Symbol;
+    P.What = Action::Add;
+    Out.Unit.Functions.push_back(std::move(P));
+  } else if (FunctionIdentity Id = identify(F, Unit);
+             Id.What == Status::Entry) {
+    Out.Unit.BoundFunctions[F.Symbol] = Id.Entry;
+  }
+}
+
+/// To the program's; where an optimizer left none, to a copy of it, which looks
+/// at the same guard.
+void Emitter::bindThreadInit(const CompiledFunction &F) {
+  Seen.insert(F.Symbol);
+  FunctionIdentity Id = identify(F, Unit);
+  const CompiledFunction *OfUnit = Unit.New.findFunction(ThreadInitOfUnit);
+  if (Id.What == Status::None && OfUnit && F.AliasOf == OfUnit->Symbol)
+    Id = identify(*OfUnit, Unit);
+  if (Id.What == Status::Entry) {
+    Out.Unit.BoundFunctions[F.Symbol] = Id.Entry;
+    return;
+  }
+  if (Id.What == Status::Ambiguous) {
+    refuse(F, Reason::AmbiguousName,
+           fmt::format("sets a thread-local up and cannot be found in the "
+                       "program: {}; restart to apply",
+                       Id.Why));
+    return;
+  }
+  PlannedFunction P;
+  P.Symbol = F.Symbol;
+  P.What = Action::PrivateCopy;
+  Out.Unit.Functions.push_back(std::move(P));
+  follow(F.Functions);
+  follow(F.Variables);
+}
+
 void Emitter::needFunction(StringRef Symbol) {
   if (Seen.contains(Symbol.str()))
     return;
@@ -205,6 +271,10 @@ void Emitter::needFunction(StringRef Symbol) {
       Out.Unit.BoundFunctions[Symbol.str()] = It->second.Identity;
     }
     return; // of another unit or library: Link looks it up
+  }
+  if (isThreadInit(F->Symbol)) {
+    needThreadInit(*F);
+    return;
   }
   if (Initializers.contains(F->Symbol)) {
     emit(*F, Action::PrivateCopy);
@@ -259,10 +329,10 @@ void Emitter::planGuard(const CompiledVariable &V,
   PlannedVariable P;
   P.Symbol = V.Guard;
   P.What = Owner.What;
-  if (Owner.What == PlannedVariable::Action::Bind) {
+  if (Owner.What != PlannedVariable::Action::Create &&
+      Owner.What != PlannedVariable::Action::Copy) {
     Placement Known = placeVariable(*Guard, Unit);
-    if (!Known.Planned ||
-        Known.Planned->What != PlannedVariable::Action::Bind) {
+    if (!Known.Planned || Known.Planned->What != Owner.What) {
       Out.Refused.push_back(verdictOn(
           V, VerdictKind::Refused, Reason::VariableOptimizedAway,
           fmt::format("{}: '{}' has no guard in the program that tells "
@@ -270,13 +340,13 @@ void Emitter::planGuard(const CompiledVariable &V,
                       placeText(V.Place), V.Name)));
       return;
     }
-    P.Address = Known.Planned->Address;
+    P = *Known.Planned;
   }
   Out.Unit.Variables.push_back(P);
 }
 
 void Emitter::planCreated(const CompiledVariable &V) {
-  if (!V.InitializerFunction.empty() && V.DynamicInitializer)
+  if (!V.InitializerFunction.empty() && V.DynamicInitializer && !V.ThreadLocal)
     Created.push_back(&V);
   if (!V.InitializerFunction.empty())
     follow(V.InitializerFunction);
@@ -333,6 +403,8 @@ void Emitter::needVariable(StringRef Symbol) {
   Seen.insert(Symbol.str());
   PlannedVariable P;
   P.Symbol = Symbol.str();
+  if (It->second.ThreadLocal)
+    P.What = PlannedVariable::Action::BindAddedThreadLocal;
   P.Address = It->second.Address;
   Out.Unit.Variables.push_back(P);
 }

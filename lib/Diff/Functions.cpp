@@ -92,7 +92,8 @@ bool hotjit::isDefinedElsewhere(const CompiledFunction &F) {
 /// calls and no others. New code calls a copy of its own; as every caller of an
 /// edited function is swapped with it, nobody misses the entry.
 static bool mayBeSpecialized(const CompiledFunction &F, const UnitCase &Unit) {
-  if (F.Linkage != SymbolLinkage::Internal || !isOptimized(Unit))
+  if (F.Linkage != SymbolLinkage::Internal || !isOptimized(Unit) ||
+      isThreadInit(F.Symbol))
     return false;
   const CompiledFunction *Was = Unit.Old.findFunction(F.Symbol);
   return Was && Was->Linkage == SymbolLinkage::Internal && !Was->AddressTaken;

@@ -30,6 +30,10 @@ public:
                                     llvm::StringRef Symbol) const override {
     return Program.findData(Program.modules()[Module], Symbol);
   }
+  std::vector<ImageThreadLocal>
+  findThreadLocals(size_t Module, llvm::StringRef Symbol) const override {
+    return Program.findThreadLocals(Program.modules()[Module], Symbol);
+  }
   llvm::ArrayRef<uint8_t> fileBytes(ProgramAddr A,
                                     uint64_t Size) const override {
     return Program.fileBytes(A, Size);

@@ -92,8 +92,11 @@ struct PlannedVariable {
   enum class Action {
     Bind,            ///< the program's own, at Address
     BindThreadLocal, ///< the program's own, at TlsOffset in TlsModuleId
-    Create,          ///< new storage, kept for ever; run its initializer
-    Copy,            ///< constant data that lives with the new code
+    /// Created thread-local by an earlier generation, which knows it by
+    /// Address.
+    BindAddedThreadLocal,
+    Create, ///< new storage, kept for ever; run its initializer
+    Copy,   ///< constant data that lives with the new code
   };
   std::string Symbol;
   Action What = Action::Bind;
@@ -101,6 +104,12 @@ struct PlannedVariable {
   uint64_t TlsOffset = 0;
   size_t TlsModuleId = 0;
   std::optional<int64_t> TlsBlockOffset;
+  /// The code that sets up a thread-local which this generation or an earlier
+  /// one creates: it is not to run with the unit's other.
+  std::string Initializer;
+  /// If this one creates it: the symbol by which other code asks for it to be
+  /// set up once in each thread.
+  std::string ThreadInit;
 };
 
 struct PlannedUnit {
@@ -143,8 +152,9 @@ struct Adopted {
     SymbolLinkage Linkage;
   };
   struct Variable {
-    ProgramAddr Address;
+    ProgramAddr Address; ///< ThreadLocal: of what leads to each thread's own
     uint64_t Size = 0;
+    bool ThreadLocal = false;
   };
   std::map<std::pair<std::string, std::string>, Function> Functions;
   std::map<std::pair<std::string, std::string>, Variable> Variables;

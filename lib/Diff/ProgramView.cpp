@@ -143,6 +143,19 @@ std::vector<ProgramAddr> BuiltUnit::localData(StringRef Symbol) const {
   return Places;
 }
 
+std::vector<ImageThreadLocal>
+BuiltUnit::localThreadLocals(StringRef Symbol) const {
+  StringRef Name = llvm::sys::path::filename(Unit->Path);
+  std::vector<ImageThreadLocal> Places =
+      Program->findThreadLocals(Unit->Module, Symbol);
+  std::erase_if(Places, [&](const ImageThreadLocal &T) {
+    return !T.Local || T.File != Name;
+  });
+  if (!Places.empty() && sharesBasename())
+    Places.push_back({});
+  return Places;
+}
+
 /// The symbol table knows source files without their folders.
 bool BuiltUnit::sharesBasename() const {
   StringRef Name = llvm::sys::path::filename(Unit->Path);

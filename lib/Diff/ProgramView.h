@@ -29,6 +29,8 @@ public:
   findFunctions(size_t Module, llvm::StringRef Symbol) const = 0;
   virtual std::vector<ImageSymbol> findData(size_t Module,
                                             llvm::StringRef Symbol) const = 0;
+  virtual std::vector<ImageThreadLocal>
+  findThreadLocals(size_t Module, llvm::StringRef Symbol) const = 0;
   virtual llvm::ArrayRef<uint8_t> fileBytes(ProgramAddr A,
                                             uint64_t Size) const = 0;
 };
@@ -68,6 +70,8 @@ public:
   /// Places of data of this unit that debug info does not know and only the
   /// symbol table has: several if it cannot be told which is this unit's.
   std::vector<ProgramAddr> localData(llvm::StringRef Symbol) const;
+  /// The same of thread-local data, by offset.
+  std::vector<ImageThreadLocal> localThreadLocals(llvm::StringRef Symbol) const;
   /// The same for functions local to their file: GCC gives a function that it
   /// folded into another a body without debug info if its address is taken.
   std::vector<const ImageFunction *>

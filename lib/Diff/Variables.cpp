@@ -72,6 +72,25 @@ static void judgeSynthesized(const CompiledVariable &New,
                          "yet; restart to apply"));
 }
 
+/// A thread that has the variable keeps its value; what of those that will
+/// have it?
+static void judgeThreadInit(const CompiledVariable &Old,
+                            const CompiledVariable &New,
+                            std::vector<Verdict> &Out) {
+  if (Old.ThreadInit.empty() != New.ThreadInit.empty())
+    Out.push_back(refuse(New, Reason::NotSupportedYet,
+                         "is thread-local, and its initial value was and is "
+                         "not both a constant, or both made by code; not "
+                         "supported yet; restart to apply"));
+  else
+    Out.push_back(say(New, VerdictKind::Note, Reason::InitializerKept,
+                      New.ThreadInit.empty()
+                          ? "keeps its value: the edited initializer is not "
+                            "applied, in new threads neither"
+                          : "keeps its value in threads that have used it: the "
+                            "edited initializer is applied in others"));
+}
+
 static void judgeChanged(const CompiledVariable &Old,
                          const CompiledVariable &New,
                          std::vector<Verdict> &Out) {
@@ -90,9 +109,11 @@ static void judgeChanged(const CompiledVariable &Old,
     Out.push_back(refuseTypeChange(Old, New));
     return;
   }
-  if (Old.Initializer == New.Initializer)
+  if (Old.Initializer == New.Initializer && Old.ThreadInit == New.ThreadInit)
     return;
-  if (!Old.Const || !New.Const)
+  if (New.ThreadLocal)
+    judgeThreadInit(Old, New, Out);
+  else if (!Old.Const || !New.Const)
     Out.push_back(say(New, VerdictKind::Note, Reason::InitializerKept,
                       "keeps its value: the edited initializer is not "
                       "applied"));
@@ -109,7 +130,9 @@ static void judgeChanged(const CompiledVariable &Old,
 static std::string definedIn(StringRef Symbol, const UnitCase &Unit) {
   const ProgramView &Program = Unit.Built.program();
   for (size_t I = 0; I < Program.modules().size(); ++I)
-    if (Program.findSymbol(I, Symbol))
+    if (Program.findSymbol(I, Symbol) ||
+        llvm::any_of(Program.findThreadLocals(I, Symbol),
+                     [](const ImageThreadLocal &T) { return T.External; }))
       return llvm::sys::path::filename(Program.modules()[I].Path).str();
   const auto &Variables = Unit.Earlier.Variables;
   if (Variables.contains({"", Symbol.str()}) &&
@@ -133,12 +156,6 @@ static void judgeAdded(const CompiledVariable &V, const UnitCase &Unit,
                        std::vector<Verdict> &Out) {
   if (V.Synthesized)
     return;
-  if (V.ThreadLocal) {
-    Out.push_back(refuse(V, Reason::ThreadLocalAdded,
-                         "is a new thread-local variable; not supported yet; "
-                         "restart to apply"));
-    return;
-  }
   if (otherLinkage(V, Unit)) {
     Out.push_back(refuse(V, Reason::AmbiguousName,
                          "changed between static, inline and external: it "
@@ -155,7 +172,11 @@ static void judgeAdded(const CompiledVariable &V, const UnitCase &Unit,
   }
   if (!V.Const && V.Linkage != SymbolLinkage::Inline)
     Out.push_back(verdictOn(V, VerdictKind::Added, std::nullopt,
-                            "new variable, starts with its initial value"));
+                            V.ThreadLocal
+                                ? "new variable, starts with its initial value "
+                                  "in each thread"
+                                : "new variable, starts with its initial "
+                                  "value"));
 }
 
 std::vector<Verdict> hotjit::judgeVariables(const UnitCase &Unit) {
@@ -297,12 +318,59 @@ static bool looksRenumbered(const CompiledVariable &V, const UnitCase &Unit) {
              });
 }
 
+static Placement bindThreadLocal(const CompiledVariable &V,
+                                 const UnitCase &Unit, uint64_t Offset) {
+  const ImageModule &Module = Unit.Built.module();
+  Placement Result = planned(V, Action::BindThreadLocal);
+  Result.Planned->TlsOffset = Offset;
+  Result.Planned->TlsModuleId = Module.TlsModuleId;
+  Result.Planned->TlsBlockOffset = Module.TlsBlockOffset;
+  return Result;
+}
+
+/// What an earlier generation made, as other code reaches it.
+static Placement bindToAdded(const CompiledVariable &V,
+                             const Adopted::Variable &Before) {
+  if (Before.Size && Before.Size != V.Size)
+    return refused(V, Reason::VariableTypeChanged,
+                   fmt::format("has {} bytes in the text and {} in the "
+                               "program; restart to apply",
+                               V.Size, Before.Size));
+  Placement Result = planned(
+      V, Before.ThreadLocal ? Action::BindAddedThreadLocal : Action::Bind,
+      Before.Address);
+  if (Before.ThreadLocal)
+    Result.Planned->Initializer = V.InitializerFunction;
+  return Result;
+}
+
+/// The module's own that another unit of it may name.
+static std::optional<ImageThreadLocal> findThreadLocal(StringRef Symbol,
+                                                       const UnitCase &Unit) {
+  std::vector<ImageThreadLocal> Found =
+      Unit.Built.program().findThreadLocals(Unit.Built.unit().Module, Symbol);
+  std::erase_if(Found, [](const ImageThreadLocal &T) { return !T.External; });
+  if (Found.size() != 1)
+    return std::nullopt;
+  return Found.front();
+}
+
+static Placement placeCreated(const CompiledVariable &V) {
+  Placement Result = planned(V, Action::Create);
+  if (!V.ThreadInit.empty()) {
+    Result.Planned->Initializer = V.InitializerFunction;
+    Result.Planned->ThreadInit = V.ThreadInit;
+  }
+  return Result;
+}
+
 static Placement placeNew(const CompiledVariable &V, const UnitCase &Unit) {
-  if (V.ThreadLocal)
+  if (!V.ThreadInit.empty() && V.InitializerFunction.empty())
     return refused(V, Reason::ThreadLocalAdded,
-                   "is a new thread-local variable; not supported yet; "
-                   "restart to apply");
-  if (V.Const && V.Linkage != SymbolLinkage::External)
+                   "is a new thread-local variable, and the code that sets it "
+                   "up cannot be told apart; not supported yet; restart to "
+                   "apply");
+  if (V.Const && !V.ThreadLocal && V.Linkage != SymbolLinkage::External)
     return planned(V, Action::Copy);
   if (looksRenumbered(V, Unit))
     return refused(V, Reason::StaticLocalAmbiguous,
@@ -312,19 +380,48 @@ static Placement placeNew(const CompiledVariable &V, const UnitCase &Unit) {
     // Another unit of the program may have it, whole: such a variable is
     // visible to all, so no optimizer takes it apart.
     if (const Adopted::Variable *Before = createdBefore(V, Unit))
-      return planned(V, Action::Bind, Before->Address);
+      return bindToAdded(V, *Before);
+    if (auto Known = findThreadLocal(V.Symbol, Unit); Known && V.ThreadLocal)
+      return bindThreadLocal(V, Unit, Known->Offset);
     if (auto Address = findSymbol(V.Symbol, Unit))
       return planned(V, Action::Bind, *Address);
   }
-  return planned(V, Action::Create);
+  return placeCreated(V);
+}
+
+/// The guard of a static thread-local, or of all of a unit (__tls_guard): debug
+/// info does not know them.
+static Placement placeThreadGuard(const CompiledVariable &V,
+                                  const UnitCase &Unit) {
+  if (const Adopted::Variable *Before = createdBefore(V, Unit))
+    return bindToAdded(V, *Before);
+  if (V.Linkage != SymbolLinkage::Internal)
+    if (auto Known = findThreadLocal(V.Symbol, Unit))
+      return bindThreadLocal(V, Unit, Known->Offset);
+  std::vector<ImageThreadLocal> Places = Unit.Built.localThreadLocals(V.Symbol);
+  if (Places.size() == 1)
+    return bindThreadLocal(V, Unit, Places.front().Offset);
+  return refused(V, Reason::VariableOptimizedAway,
+                 Places.empty()
+                     ? "is made by the compiler and cannot be found in the "
+                       "program; restart to apply"
+                     : "is made by the compiler, and several files of the "
+                       "program have one; restart to apply");
+}
+
+static Placement refuseAmbiguousStatic(const CompiledVariable &V) {
+  return refused(V, Reason::StaticLocalAmbiguous,
+                 "is one of several statics with this name in its function: "
+                 "which value belongs to which cannot be told; rename it or "
+                 "restart to apply");
 }
 
 static Placement placeThreadLocal(const CompiledVariable &V,
                                   const UnitCase &Unit) {
-  if (V.DynamicInitializer || V.Destructor)
-    return refused(V, Reason::NotSupportedYet,
-                   "is thread-local and constructed at its first use in each "
-                   "thread; not supported yet");
+  if (const Adopted::Variable *Before = createdBefore(V, Unit))
+    return bindToAdded(V, *Before);
+  if (isAmbiguousStatic(V, Unit))
+    return refuseAmbiguousStatic(V);
   std::vector<const ImageVariable *> Places = Unit.Built.variables(V);
   const ImageModule &Module = Unit.Built.module();
   if (Places.size() != 1 || Places[0]->Storage != StorageKind::ThreadLocal ||
@@ -334,11 +431,16 @@ static Placement placeThreadLocal(const CompiledVariable &V,
   const ImageVariable &P = *Places[0];
   if ((P.Size ? P.Size : P.TypeSize) != V.Size)
     return optimizedAway(V, "has another size in the program");
-  Placement Result = planned(V, Action::BindThreadLocal);
-  Result.Planned->TlsOffset = P.TlsOffset;
-  Result.Planned->TlsModuleId = Module.TlsModuleId;
-  Result.Planned->TlsBlockOffset = Module.TlsBlockOffset;
-  return Result;
+  // The program may set it up by code where Clang needs none, and new code
+  // would not know.
+  if (V.Guard.empty() && V.ThreadInit.empty() &&
+      StringRef(V.Symbol).starts_with("_Z") &&
+      (findThreadLocal("_ZGV" + V.Symbol.substr(2), Unit) ||
+       !Unit.Built.localThreadLocals("_ZGV" + V.Symbol.substr(2)).empty()))
+    return refused(V, Reason::NotSupportedYet,
+                   "is set up at its first use in the program and before it in "
+                   "new code; not supported yet");
+  return bindThreadLocal(V, Unit, P.TlsOffset);
 }
 
 /// Binds V to what debug info says, if that is the whole variable.
@@ -374,19 +476,10 @@ static Placement bindTo(const CompiledVariable &V, const ImageVariable &P) {
 }
 
 static Placement placeLive(const CompiledVariable &V, const UnitCase &Unit) {
-  if (const Adopted::Variable *Before = createdBefore(V, Unit)) {
-    if (Before->Size && Before->Size != V.Size)
-      return refused(V, Reason::VariableTypeChanged,
-                     fmt::format("has {} bytes in the text and {} in the "
-                                 "program; restart to apply",
-                                 V.Size, Before->Size));
-    return planned(V, Action::Bind, Before->Address);
-  }
+  if (const Adopted::Variable *Before = createdBefore(V, Unit))
+    return bindToAdded(V, *Before);
   if (isAmbiguousStatic(V, Unit))
-    return refused(V, Reason::StaticLocalAmbiguous,
-                   "is one of several statics with this name in its function: "
-                   "which value belongs to which cannot be told; rename it or "
-                   "restart to apply");
+    return refuseAmbiguousStatic(V);
   std::vector<const ImageVariable *> Places = Unit.Built.variables(V);
   if (Places.size() > 1)
     return refused(V, Reason::AmbiguousName,
@@ -415,9 +508,7 @@ Placement hotjit::placeVariable(const CompiledVariable &V,
   if (V.HoldsLabels)
     return planned(V, Action::Copy);
   if (V.Synthesized && V.ThreadLocal)
-    return refused(V, Reason::NotSupportedYet,
-                   "is thread-local and made by the compiler; not supported "
-                   "yet");
+    return placeThreadGuard(V, Unit);
   if (V.Synthesized)
     return placeSynthesized(V, Unit);
   const CompiledVariable *Was = Unit.Old.findVariable(V.Symbol);

@@ -352,6 +352,13 @@ std::vector<ImageSymbol> Image::findData(const ImageModule &Module,
   return Table ? Table->findData(Symbol) : std::vector<ImageSymbol>();
 }
 
+std::vector<ImageThreadLocal> Image::findThreadLocals(const ImageModule &Module,
+                                                      StringRef Symbol) const {
+  const SymbolTable *Table = S->symbols(S->indexOf(Module));
+  return Table ? Table->findThreadLocals(Symbol)
+               : std::vector<ImageThreadLocal>();
+}
+
 const ImageFunction *Image::functionAt(ProgramAddr A) const {
   for (size_t I = 0; I != S->Modules.size(); ++I) {
     if (!S->Modules[I].Text.contains(A))

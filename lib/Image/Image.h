@@ -124,6 +124,15 @@ struct ImageSymbol {
   std::string File;   ///< if local: name of its source file without folders
 };
 
+/// A thread-local variable of a symbol table.
+struct ImageThreadLocal {
+  uint64_t Offset = 0; ///< in its module's TLS block
+  uint64_t Size = 0;
+  bool Local = false;    ///< STB_LOCAL
+  bool External = false; ///< other units may name it, hidden or not
+  std::string File;      ///< if local: name of its source file without folders
+};
+
 enum class Producer { GCC, Clang, Other };
 
 struct ImageUnit {
@@ -187,8 +196,8 @@ public:
   /// A function or variable by its external name, from Module's own symbol
   /// table (hidden ones too). A variable of a shared object that the executable
   /// has a copy of (copy relocation) is the executable's. None for thread-local
-  /// variables (see UnitDetails), for what Module only imports, and for an
-  /// ifunc, whose symbol is its resolver's: use dlsym(3).
+  /// variables (see findThreadLocals), for what Module only imports, and for
+  /// an ifunc, whose symbol is its resolver's: use dlsym(3).
   std::optional<ProgramAddr> findSymbol(const ImageModule &Module,
                                         llvm::StringRef Symbol) const;
   /// Every function of Module's symbol table that has this name (several for
@@ -200,6 +209,9 @@ public:
   /// entry in DWARF, as vtables and guards.
   std::vector<ImageSymbol> findData(const ImageModule &Module,
                                     llvm::StringRef Symbol) const;
+  /// The same of the thread-local ones.
+  std::vector<ImageThreadLocal> findThreadLocals(const ImageModule &Module,
+                                                 llvm::StringRef Symbol) const;
   /// The function whose code holds A; null if none.
   const ImageFunction *functionAt(ProgramAddr A) const;
   /// How many functions the modules with debug info have, for `ready`.

@@ -26,6 +26,17 @@ struct LoadedObject {
   std::vector<Note> Notes;
 };
 
+/// How code of any thread reaches a thread-local variable.
+struct ThreadLocalPlace {
+  size_t ModuleId = 0;
+  uint64_t Offset = 0; ///< in the module's block
+  /// Of the block from the thread pointer, if it is the same in every thread.
+  std::optional<int64_t> BlockOffset;
+};
+
+/// The variable of which Address is the calling thread's own, if any.
+std::optional<ThreadLocalPlace> threadLocalAt(ProgramAddr Address);
+
 /// All objects of this process, the executable first.
 std::vector<LoadedObject> loadedObjects();
 

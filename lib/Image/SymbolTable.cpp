@@ -77,18 +77,34 @@ SymbolTable::findFunctions(StringRef Name) const {
   return Found;
 }
 
-std::vector<ImageSymbol> SymbolTable::findData(StringRef Name) const {
-  std::vector<ImageSymbol> Found;
+/// What is called Name and is no function, in the order of addresses.
+std::vector<const ElfSymbol *> SymbolTable::others(StringRef Name,
+                                                   SymbolKind Kind) const {
+  std::vector<const ElfSymbol *> Found;
   auto It = OthersByName.find(llvm::CachedHashStringRef(Name));
   if (It == OthersByName.end())
     return Found;
-  for (uint32_t I = It->second; I != NoMore; I = SameNameOther[I]) {
-    const ElfSymbol &S = Others[I];
-    if (S.Kind == SymbolKind::Data)
-      Found.push_back(
-          {ProgramAddr(S.Address + LoadBias), S.Size, S.Local, S.File.str()});
-  }
+  for (uint32_t I = It->second; I != NoMore; I = SameNameOther[I])
+    if (Others[I].Kind == Kind)
+      Found.push_back(&Others[I]);
   std::reverse(Found.begin(), Found.end());
+  return Found;
+}
+
+std::vector<ImageSymbol> SymbolTable::findData(StringRef Name) const {
+  std::vector<ImageSymbol> Found;
+  for (const ElfSymbol *S : others(Name, SymbolKind::Data))
+    Found.push_back(
+        {ProgramAddr(S->Address + LoadBias), S->Size, S->Local, S->File.str()});
+  return Found;
+}
+
+std::vector<ImageThreadLocal>
+SymbolTable::findThreadLocals(StringRef Name) const {
+  std::vector<ImageThreadLocal> Found;
+  for (const ElfSymbol *S : others(Name, SymbolKind::ThreadLocal))
+    Found.push_back(
+        {S->Address, S->Size, S->Local, S->External, S->File.str()});
   return Found;
 }
 

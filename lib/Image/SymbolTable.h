@@ -19,6 +19,7 @@ public:
 
   std::vector<const ImageFunction *> findFunctions(llvm::StringRef Name) const;
   std::vector<ImageSymbol> findData(llvm::StringRef Name) const;
+  std::vector<ImageThreadLocal> findThreadLocals(llvm::StringRef Name) const;
   /// The one symbol that a reference from another unit binds to.
   const ElfSymbol *findExternal(llvm::StringRef Name) const;
   /// The function whose code holds Address; null if none.
@@ -39,6 +40,8 @@ private:
   SymbolTable(const ElfFile &File, uint64_t LoadBias)
       : File(File), LoadBias(LoadBias) {}
   void index();
+  std::vector<const ElfSymbol *> others(llvm::StringRef Name,
+                                        SymbolKind Kind) const;
   llvm::ArrayRef<ElfSymbol> functionsStartingAt(uint64_t Entry) const;
   const ImageFunction *describe(size_t Index) const;
   bool isCodeOfAnother(uint64_t Begin, uint64_t End) const;

@@ -10,6 +10,7 @@
 #include "Link/ObjectSymbols.h"
 #include "Link/ProgramScope.h"
 #include "Link/Rewrite.h"
+#include "Link/ThreadLocals.h"
 #include "Support/Error.h"
 #include "Support/FmtSupport.h"
 #include "llvm/ADT/STLExtras.h"
@@ -109,12 +110,31 @@ void Staging::createOnce() {
     });
 }
 
+/// What units of the plan create for all to see.
+static StringSet<> newThreadLocals(const Plan &P) {
+  StringSet<> Names;
+  for (const PlannedUnit &U : P.Units)
+    for (const PlannedVariable &V : U.Variables) {
+      if (V.What != PlannedVariable::Action::Create || !U.New->Code.Module)
+        continue;
+      const GlobalVariable *G = U.New->Code.Module->getNamedGlobal(V.Symbol);
+      if (G && G->isThreadLocal() && !G->hasLocalLinkage())
+        Names.insert(V.Symbol);
+    }
+  return Names;
+}
+
 Error Staging::rewriteAll() {
+  StringSet<> NewThreadLocals = newThreadLocals(P);
   for (size_t I = 0; I != P.Units.size(); ++I) {
     if (P.Units[I].Module >= Program.modules().size())
       return makeError("{} belongs to no module of the program",
                        P.Units[I].New->Path);
-    Expected<RewrittenUnit> Unit = rewrite(P.Units[I], I, Added);
+    auto FindThreadLocal = [&](StringRef Symbol) {
+      return Scope.findThreadLocal(P.Units[I].Module, Symbol);
+    };
+    Expected<RewrittenUnit> Unit =
+        rewrite(P.Units[I], I, {Added, NewThreadLocals, FindThreadLocal});
     if (!Unit)
       return Unit.takeError();
     Units.push_back(std::move(*Unit));
@@ -172,6 +192,8 @@ std::optional<ProgramAddr> Staging::resolve(size_t Unit, StringRef Name) {
         return Identity;
     }
   std::optional<ProgramAddr> Found = Scope.find(P.Units[Unit].Module, Name);
+  if (Name == ThreadStorageSymbol)
+    return threadStorageFunction();
   // An object without destructors that want it has none. It only tells objects
   // apart, and ours are never unloaded.
   static constexpr char OwnDsoHandle = 0;
@@ -245,7 +267,7 @@ StagedGeneration Staging::collect(const LoadedObjects &Loaded) const {
       const CompiledVariable *Source = New.findVariable(V.Symbol);
       Staged.Variables.push_back(
           {New.Path, V.Symbol, Source ? Source->Name : demangle(V.Symbol),
-           Addresses.lookup(V.Name), V.Size,
+           Addresses.lookup(V.Name), V.Size, V.ThreadLocal,
            Source ? Source->Linkage : SymbolLinkage::Internal});
     }
     for (const std::string &Initializer : Units[I].Initializers)

@@ -33,6 +33,8 @@ struct StagedVariable {
   std::string Name;
   ProgramAddr Address;
   uint64_t Size = 0;
+  /// Address is that of what leads to each thread's own: see ThreadLocals.h.
+  bool ThreadLocal = false;
   SymbolLinkage Linkage = SymbolLinkage::Internal;
 };
 

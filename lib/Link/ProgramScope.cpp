@@ -52,3 +52,27 @@ std::optional<ProgramAddr> ProgramScope::find(size_t Module, StringRef Symbol) {
     return First;
   return Own ? Own : Local;
 }
+
+std::optional<ThreadLocalPlace>
+ProgramScope::findThreadLocal(size_t Module, StringRef Symbol) {
+  std::string Name = Symbol.str();
+  const ImageModule &M = Program.modules()[Module];
+  std::optional<ThreadLocalPlace> Own;
+  for (const ImageThreadLocal &T : Program.findThreadLocals(M, Symbol))
+    if (T.External)
+      Own = {M.TlsModuleId, T.Offset, M.TlsBlockOffset};
+  if (Own && M.Executable)
+    return Own;
+  // As in find; but the address that dlsym gives is the calling thread's.
+  auto Ask = [&](void *Handle) -> std::optional<ThreadLocalPlace> {
+    std::optional<ProgramAddr> Here = ask(Handle, Name);
+    return Here ? threadLocalAt(*Here) : std::nullopt;
+  };
+  std::optional<ThreadLocalPlace> Local = Ask(handleOf(Module).get());
+  if (Own && !(Local && Local->ModuleId == Own->ModuleId &&
+               Local->Offset == Own->Offset))
+    return Own;
+  if (std::optional<ThreadLocalPlace> First = Ask(Global.get()))
+    return First;
+  return Own ? Own : Local;
+}

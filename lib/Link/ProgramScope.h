@@ -2,6 +2,7 @@
 #define HOTJIT_LINK_PROGRAMSCOPE_H
 
 #include "Image/Image.h"
+#include "Image/LoadedObjects.h"
 #include "Support/ProgramAddr.h"
 #include "llvm/ADT/StringRef.h"
 #include <map>
@@ -18,6 +19,9 @@ public:
   explicit ProgramScope(const Image &Program);
 
   std::optional<ProgramAddr> find(size_t Module, llvm::StringRef Symbol);
+  /// A thread-local variable. The answer holds for all threads.
+  std::optional<ThreadLocalPlace> findThreadLocal(size_t Module,
+                                                  llvm::StringRef Symbol);
 
 private:
   struct CloseHandle {

@@ -22,11 +22,13 @@
 
 #include "Link/Rewrite.h"
 
+#include "Diff/Delta.h"
 #include "Link/AbiThunk.h"
 #include "Link/ThreadLocals.h"
 #include "Support/Error.h"
 #include "Support/FmtSupport.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Demangle/Demangle.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/GlobalAlias.h"
 #include "llvm/IR/GlobalIFunc.h"
@@ -46,9 +48,9 @@ using namespace llvm;
 namespace {
 class Rewriter {
 public:
-  Rewriter(PlannedUnit &Unit, size_t Index, const Identities &Added,
+  Rewriter(PlannedUnit &Unit, size_t Index, const UnitSurroundings &Around,
            RewrittenUnit &Result)
-      : Unit(Unit), Index(Index), Added(Added), Result(Result),
+      : Unit(Unit), Index(Index), Around(Around), Result(Result),
         M(*Result.Code.Module) {}
 
   Error run();
@@ -62,6 +64,7 @@ private:
   };
 
   void dropFileScope();
+  Error defineThreadInits();
   Error detachAliases();
   Error chooseBodies();
   Error chooseBody(const PlannedFunction &P);
@@ -73,6 +76,7 @@ private:
   Error placeVariables();
   Error placeVariable(GlobalVariable &V, const PlannedVariable &P);
   Error bindThreadLocals();
+  Error reachThreadLocal(GlobalVariable &V);
   void looseDeclarations();
   void dropUnused();
   Error refuseLeftovers();
@@ -91,11 +95,12 @@ private:
 
   PlannedUnit &Unit;
   size_t Index;
-  const Identities &Added;
+  const UnitSurroundings &Around;
   RewrittenUnit &Result;
   Module &M;
   StringMap<GlobalObject *> Aliases; ///< what an alias of the unit stood for
   std::vector<Emitted> Bodies;       ///< in the plan's order
+  SmallPtrSet<const GlobalVariable *, 4> Made; ///< by us, not the unit's
   StringMap<const PlannedVariable *> VariablePlans;
   VectorRegisters Vectors = VectorRegisters::XMM;
 };
@@ -112,6 +117,8 @@ Error Rewriter::run() {
     Vectors = *Widest;
   }
   dropFileScope();
+  if (Error E = defineThreadInits())
+    return E;
   if (Error E = detachAliases())
     return E;
   if (Error E = chooseBodies())
@@ -141,6 +148,30 @@ void Rewriter::dropFileScope() {
     if (V.hasAppendingLinkage() ||
         (V.getName().starts_with("llvm.") && V.use_empty()))
       V.eraseFromParent();
+}
+
+static void dropCalls(Function &Callee, StringRef Caller) {
+  for (User *U : make_early_inc_range(Callee.users()))
+    if (auto *Call = dyn_cast<CallInst>(U);
+        Call && Call->getFunction()->getName() == Caller)
+      Call->eraseFromParent();
+}
+
+/// Each new thread-local that code sets up gets a guard of its own, and is not
+/// among what the unit's common one stands for.
+Error Rewriter::defineThreadInits() {
+  for (const PlannedVariable &P : Unit.Variables) {
+    Function *Initializer = M.getFunction(P.Initializer);
+    if (Initializer)
+      dropCalls(*Initializer, ThreadInitOfUnit);
+    if (P.ThreadInit.empty())
+      continue;
+    if (!Initializer || Initializer->isDeclaration())
+      return makeError("initializer '{}' is not defined by its unit",
+                       P.Initializer);
+    Made.insert(&defineThreadInit(P.ThreadInit, *Initializer));
+  }
+  return Error::success();
 }
 
 /// Binds Declaration, which stands for Symbol of the unit, to a place in the
@@ -252,8 +283,8 @@ void Rewriter::deleteOtherBodies() {
 Expected<ProgramAddr> Rewriter::identityOf(const PlannedFunction &P) const {
   if (P.What == PlannedFunction::Action::Replace)
     return P.Entry;
-  auto Stub = Added.find({Unit.New->Path, P.Symbol});
-  if (Stub == Added.end())
+  auto Stub = Around.Added.find({Unit.New->Path, P.Symbol});
+  if (Stub == Around.Added.end())
     return makeError("'{}' is new and has no stub", P.Symbol);
   return Stub->second;
 }
@@ -411,6 +442,7 @@ Error Rewriter::placeVariable(GlobalVariable &V, const PlannedVariable &P) {
     bind(V, P.Symbol, P.Address);
     return Error::success();
   case PlannedVariable::Action::BindThreadLocal:
+  case PlannedVariable::Action::BindAddedThreadLocal:
     if (!V.isThreadLocal())
       return makeError("'{}' is not thread-local in the new code", P.Symbol);
     externalize(V);
@@ -422,9 +454,8 @@ Error Rewriter::placeVariable(GlobalVariable &V, const PlannedVariable &P) {
   if (!V.hasInitializer() || V.hasAvailableExternallyLinkage())
     return makeError("'{}' is to be created, but its unit does not define it",
                      P.Symbol);
-  if (V.isThreadLocal())
-    return makeError("new thread-local '{}' is not supported; restart to apply",
-                     P.Symbol);
+  if (V.isThreadLocal() && !Creates)
+    return makeError("thread-local '{}' cannot live with its code", P.Symbol);
   bool WasLocal = V.hasLocalLinkage();
   V.setComdat(nullptr);
   V.setVisibility(GlobalValue::DefaultVisibility);
@@ -439,7 +470,8 @@ Error Rewriter::placeVariable(GlobalVariable &V, const PlannedVariable &P) {
     V.setName(madeUpName(P.Symbol));
   Result.Created.push_back(
       {P.Symbol, V.getName().str(),
-       M.getDataLayout().getTypeAllocSize(V.getValueType()).getFixedValue()});
+       M.getDataLayout().getTypeAllocSize(V.getValueType()).getFixedValue(),
+       V.isThreadLocal()});
   return Error::success();
 }
 
@@ -452,25 +484,49 @@ Error Rewriter::placeVariables() {
       continue;
     }
     // String literals and the like have no identity: each use may have its own.
-    if (V.hasPrivateLinkage() && V.isConstant())
+    if ((V.hasPrivateLinkage() && V.isConstant()) || Made.contains(&V))
       continue;
     if (!V.hasInitializer())
       continue;
     bool Local = V.hasLocalLinkage();
     externalize(V);
-    if (Local && !V.isThreadLocal())
+    if (Local)
       bind(V, Symbol, std::nullopt);
   }
   return Error::success();
 }
 
+/// Makes code reach a thread-local that is declared here, if anybody knows it.
+Error Rewriter::reachThreadLocal(GlobalVariable &V) {
+  std::string Symbol = V.getName().str();
+  const PlannedVariable *P = planOf(Symbol);
+  bool IsAdded = P && P->What == PlannedVariable::Action::BindAddedThreadLocal;
+  bool IsPlanned = P && P->What == PlannedVariable::Action::BindThreadLocal;
+  if (IsAdded || (!IsPlanned && Around.NewThreadLocals.contains(Symbol))) {
+    Expected<GlobalVariable *> Control = useCreatedThreadLocal(V);
+    if (!Control)
+      return Control.takeError();
+    if (IsAdded)
+      bind(**Control, Symbol, P->Address);
+    return Error::success();
+  }
+  if (IsPlanned)
+    return bindThreadLocal(V,
+                           {P->TlsModuleId, P->TlsOffset, P->TlsBlockOffset});
+  if (Result.Bound.contains(Symbol))
+    return Error::success(); // file-local, and not planned
+  if (std::optional<ThreadLocalPlace> Place = Around.FindThreadLocal(Symbol))
+    return bindThreadLocal(V, *Place);
+  return Error::success();
+}
+
 Error Rewriter::bindThreadLocals() {
-  for (const PlannedVariable &P : Unit.Variables) {
-    if (P.What != PlannedVariable::Action::BindThreadLocal)
+  for (GlobalVariable &V : make_early_inc_range(M.globals())) {
+    if (!V.isThreadLocal())
       continue;
-    if (GlobalVariable *V = M.getNamedGlobal(P.Symbol))
-      if (Error E = bindThreadLocal(*V, P))
-        return E;
+    if (Error E =
+            V.isDeclaration() ? reachThreadLocal(V) : createThreadLocal(V))
+      return E;
   }
   return Error::success();
 }
@@ -502,12 +558,18 @@ void Rewriter::dropUnused() {
 /// What would make JITLink fail, or worse, link something else.
 Error Rewriter::refuseLeftovers() {
   Error Result = Error::success();
-  for (const GlobalVariable &V : M.globals())
-    if (V.isThreadLocal() && !V.use_empty())
-      Result = joinErrors(
-          std::move(Result),
-          makeError("the plan does not say where thread-local '{}' is",
-                    V.getName()));
+  for (const GlobalVariable &V : M.globals()) {
+    if (!V.isThreadLocal() || V.use_empty())
+      continue;
+    auto Made = this->Result.Bound.find(V.getName());
+    StringRef Symbol = Made == this->Result.Bound.end()
+                           ? V.getName()
+                           : StringRef(Made->second.Symbol);
+    Result =
+        joinErrors(std::move(Result),
+                   makeError("undefined symbol '{}', a thread-local variable",
+                             demangle(Symbol)));
+  }
   for (const Function &F : M)
     if (F.getName().starts_with("llvm.instrprof."))
       return joinErrors(std::move(Result),
@@ -526,12 +588,12 @@ Error Rewriter::verify() {
 }
 
 Expected<RewrittenUnit> hotjit::rewrite(PlannedUnit &Unit, size_t Index,
-                                        const Identities &Added) {
+                                        const UnitSurroundings &Around) {
   RewrittenUnit Result;
   Result.Code = std::move(Unit.New->Code);
   if (!Result.Code.Module)
     return makeError("the code of {} has been taken before", Unit.New->Path);
-  if (Error E = Rewriter(Unit, Index, Added, Result).run())
+  if (Error E = Rewriter(Unit, Index, Around, Result).run())
     return E;
   return Result;
 }

@@ -3,8 +3,11 @@
 
 #include "Compile/CompiledUnit.h"
 #include "Diff/Plan.h"
+#include "Image/LoadedObjects.h"
 #include "Link/Linker.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Error.h"
 #include <optional>
 #include <string>
@@ -35,6 +38,7 @@ struct RewrittenVariable {
   std::string Symbol; ///< as in the unit
   std::string Name;   ///< in the object
   uint64_t Size = 0;
+  bool ThreadLocal = false; ///< Name is its control block's: ThreadLocals.h
 };
 
 /// A unit's code, ready to be optimized and emitted: what the program has is
@@ -47,11 +51,21 @@ struct RewrittenUnit {
   std::vector<std::string> Initializers; ///< names in the object
 };
 
+/// What a unit may name and the plan says nothing of.
+struct UnitSurroundings {
+  const Identities &Added;
+  /// Thread-locals that units of the plan create for all to see.
+  const llvm::StringSet<> &NewThreadLocals;
+  /// The program's, and its libraries'.
+  llvm::function_ref<std::optional<ThreadLocalPlace>(llvm::StringRef)>
+      FindThreadLocal;
+};
+
 /// Takes the code of Unit and rewrites it as planned. Index tells the units of
 /// one plan apart in the names that are made up. Error: the code cannot be
 /// rewritten faithfully; it says which symbol and why.
 llvm::Expected<RewrittenUnit> rewrite(PlannedUnit &Unit, size_t Index,
-                                      const Identities &Added);
+                                      const UnitSurroundings &Around);
 
 } // namespace hotjit
 

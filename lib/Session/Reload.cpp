@@ -267,9 +267,10 @@ void Session::adopt(const Plan &P, const StagedGeneration &Staged,
       Next.Added.Functions[{"", F.Symbol}] = {F.Identity, Linkage};
   }
   for (const StagedVariable &V : Staged.Variables) {
-    Next.Added.Variables[{V.Unit, V.Symbol}] = {V.Address, V.Size};
+    Adopted::Variable Added{V.Address, V.Size, V.ThreadLocal};
+    Next.Added.Variables[{V.Unit, V.Symbol}] = Added;
     if (V.Linkage != SymbolLinkage::Internal)
-      Next.Added.Variables[{"", V.Symbol}] = {V.Address, V.Size};
+      Next.Added.Variables[{"", V.Symbol}] = Added;
   }
 }
 

@@ -28,6 +28,8 @@ static const char *spell(PlannedVariable::Action What) {
     return "bind";
   case PlannedVariable::Action::BindThreadLocal:
     return "bind-tls";
+  case PlannedVariable::Action::BindAddedThreadLocal:
+    return "bind-added-tls";
   case PlannedVariable::Action::Create:
     return "create";
   case PlannedVariable::Action::Copy:

@@ -16,6 +16,7 @@ public:
     std::map<std::string, std::vector<const ImageFunction *>> Functions;
     std::map<std::string, ProgramAddr> Symbols;
     std::map<std::string, std::vector<ImageSymbol>> Data;
+    std::map<std::string, std::vector<ImageThreadLocal>> ThreadLocals;
   };
 
   FakeProgram() {
@@ -91,6 +92,12 @@ public:
                                     llvm::StringRef S) const override {
     auto It = Tables[M].Data.find(S.str());
     return It == Tables[M].Data.end() ? std::vector<ImageSymbol>() : It->second;
+  }
+  std::vector<ImageThreadLocal>
+  findThreadLocals(size_t M, llvm::StringRef S) const override {
+    auto It = Tables[M].ThreadLocals.find(S.str());
+    return It == Tables[M].ThreadLocals.end() ? std::vector<ImageThreadLocal>()
+                                              : It->second;
   }
 
   llvm::ArrayRef<uint8_t> fileBytes(ProgramAddr A,

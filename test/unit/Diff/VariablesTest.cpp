@@ -385,19 +385,96 @@ TEST(Variables, AThreadLocalIsReachedThroughItsModule) {
   EXPECT_THAT(S.refused(), ElementsAre("HJ1516 v"));
 }
 
-// A20, A21: storage of its own for each thread is not built yet.
-TEST(Variables, ANewThreadLocalIsRefused) {
-  Scene S;
+// A20.
+TEST(Variables, ANewThreadLocalIsCreatedAndLaterFoundAgain) {
   CompiledVariable V = variable("v");
   V.ThreadLocal = true;
-  S.New.Variables = {V};
-  EXPECT_THAT(S.refused(), ElementsAre("HJ1509 v"));
+  Scene S = names(V);
+  S.Old.Variables.clear();
+  EXPECT_EQ(plannedVariable(S.plan(), "v").What, Action::Create);
+  Scene Later = names(V);
+  Later.Earlier.Variables[{"/src/a.c", "v"}] = {ProgramAddr(0x77), 4, true};
+  PlannedVariable P = plannedVariable(Later.plan(), "v");
+  EXPECT_EQ(P.What, Action::BindAddedThreadLocal);
+  EXPECT_EQ(P.Address, ProgramAddr(0x77));
 }
 
-TEST(Variables, AThreadLocalWithAConstructorIsRefused) {
+/// `thread_local S v;` with the functions by which code sets it up.
+static Scene setUpInThreads() {
   CompiledVariable V = variable("v");
   V.ThreadLocal = V.DynamicInitializer = true;
-  EXPECT_THAT(names(V).refused(), ElementsAre("HJ1000 v"));
+  V.InitializerFunction = "__cxx_global_var_init";
+  V.ThreadInit = "_ZTH1v";
+  Scene S = names(V);
+  S.New.Functions[0].Functions = {"_ZTW1v"};
+  CompiledFunction Wrapper = function("_ZTW1v", "", {"_ZTH1v"}, {"v"});
+  Wrapper.Linkage = SymbolLinkage::Inline;
+  CompiledFunction Init =
+      function("_ZTH1v", "", {"__cxx_global_var_init"}, {"__tls_guard"});
+  Init.AliasOf = "__tls_init";
+  Init.Unsupported = "alias of __tls_init";
+  CompiledFunction OfUnit = Init;
+  OfUnit.Symbol = "__tls_init";
+  OfUnit.AliasOf = "";
+  OfUnit.Unsupported.reset();
+  OfUnit.Linkage = SymbolLinkage::Internal;
+  CompiledFunction One = function("__cxx_global_var_init", "", {}, {"v"});
+  One.Linkage = SymbolLinkage::Internal;
+  CompiledVariable Guard = variable("__tls_guard");
+  Guard.ThreadLocal = Guard.Synthesized = true;
+  Guard.Linkage = SymbolLinkage::Internal;
+  for (CompiledUnit *U : {&S.Old, &S.New}) {
+    U->Functions.insert(U->Functions.end(), {Wrapper, Init, OfUnit, One});
+    U->Variables.push_back(Guard);
+  }
+  S.Program.Modules[0].TlsModuleId = 1;
+  return S;
+}
+
+// A21: only Link can make the code that sets up a new one.
+TEST(Variables, ANewThreadLocalWithAConstructorHasAnInitOfItsOwn) {
+  Scene S = setUpInThreads();
+  S.Old.Variables.clear();
+  Plan P = S.plan();
+  EXPECT_EQ(plannedVariable(P, "v").What, Action::Create);
+  EXPECT_EQ(plannedVariable(P, "v").ThreadInit, "_ZTH1v");
+  EXPECT_EQ(plannedVariable(P, "v").Initializer, "__cxx_global_var_init");
+  EXPECT_EQ(plannedFunction(P, "_ZTH1v").What, PlannedFunction::Action::Add);
+  EXPECT_THAT(P.Units[0].Initializers, testing::IsEmpty());
+}
+
+// A19.
+TEST(Variables, AThreadLocalWithAConstructorIsSetUpByTheProgramsCode) {
+  Scene S = setUpInThreads();
+  ImageVariable &Built = S.Program.addVariable(*S.Built, "v");
+  Built.Storage = StorageKind::ThreadLocal;
+  ImageFunction &Init = S.Program.addFunction(*S.Built, "__tls_init", true);
+  Plan P = S.plan();
+  EXPECT_EQ(plannedVariable(P, "v").What, Action::BindThreadLocal);
+  EXPECT_EQ(P.Units[0].BoundFunctions["_ZTH1v"], Init.Entry);
+}
+
+// An optimizer left only the guard: new code sets up what that guards.
+TEST(Variables, AThreadLocalWhoseSetUpWasInlinedIsSetUpByNewCode) {
+  Scene S = setUpInThreads();
+  ImageVariable &Built = S.Program.addVariable(*S.Built, "v");
+  Built.Storage = StorageKind::ThreadLocal;
+  EXPECT_THAT(S.refused(), ElementsAre("HJ1516 __tls_guard"));
+  S.Program.Tables[0].ThreadLocals["__tls_guard"] = {
+      {8, 1, /*Local=*/true, /*External=*/false, "a.c"}};
+  Plan P = S.plan();
+  EXPECT_EQ(plannedVariable(P, "__tls_guard").TlsOffset, 8u);
+  EXPECT_EQ(plannedFunction(P, "_ZTH1v").What,
+            PlannedFunction::Action::PrivateCopy);
+}
+
+TEST(Variables, AThreadLocalThatBecomesSetUpByCodeIsRefused) {
+  Scene S = setUpInThreads();
+  for (CompiledVariable &V : S.Old.Variables)
+    V.ThreadInit = "";
+  ImageVariable &Built = S.Program.addVariable(*S.Built, "v");
+  Built.Storage = StorageKind::ThreadLocal;
+  EXPECT_THAT(S.refused(), ElementsAre("HJ1000 v"));
 }
 
 /// A24: Foo &instance() { static Foo foo; ... }

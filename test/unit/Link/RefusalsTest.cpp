@@ -66,28 +66,28 @@ TEST_F(RefusalsTest, FileLocalVariableIsNeverLookedUpByName) {
 TEST_F(RefusalsTest, ThreadLocalWithoutAPlan) {
   Plan P;
   PlannedUnit &U = addUnit(P, R"(
-    @ProgramThreadLocal = external thread_local global i32
+    @nobodys = external thread_local global i32
+    define ptr @f() {
+      %p = call ptr @llvm.threadlocal.address.p0(ptr @nobodys)
+      ret ptr %p
+    }
+    declare ptr @llvm.threadlocal.address.p0(ptr))");
+  replace(U, "f", addressOf(programIdentity));
+  EXPECT_THAT(stageError(P), HasSubstr("undefined symbol 'nobodys'"));
+}
+
+TEST_F(RefusalsTest, FileLocalThreadLocalIsNeverLookedUpByName) {
+  Plan P;
+  PlannedUnit &U = addUnit(P, R"(
+    @ProgramThreadLocal = internal thread_local global i32 1
     define ptr @f() {
       %p = call ptr @llvm.threadlocal.address.p0(ptr @ProgramThreadLocal)
       ret ptr %p
     }
     declare ptr @llvm.threadlocal.address.p0(ptr))");
   replace(U, "f", addressOf(programIdentity));
-  EXPECT_THAT(stageError(P), HasSubstr("thread-local 'ProgramThreadLocal'"));
-}
-
-TEST_F(RefusalsTest, NewThreadLocal) {
-  Plan P;
-  PlannedUnit &U = addUnit(P, R"(
-    @tl = thread_local global i32 1
-    define ptr @f() {
-      %p = call ptr @llvm.threadlocal.address.p0(ptr @tl)
-      ret ptr %p
-    }
-    declare ptr @llvm.threadlocal.address.p0(ptr))");
-  replace(U, "f", addressOf(programIdentity));
-  place(U, "tl", Create);
-  EXPECT_THAT(stageError(P), HasSubstr("new thread-local 'tl'"));
+  EXPECT_THAT(stageError(P),
+              HasSubstr("undefined symbol 'ProgramThreadLocal'"));
 }
 
 TEST_F(RefusalsTest, InlineAssemblyThatDoesNotAssemble) {

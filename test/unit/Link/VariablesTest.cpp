@@ -265,4 +265,67 @@ TEST_P(ThreadLocalsTest, AskedOfTheDynamicLinker) {
   checkThreads(targetOf<int(int)>(G, "f"));
 }
 
+// A22: found by its name, in whatever module it is.
+TEST_P(ThreadLocalsTest, FoundByName) {
+  Plan P;
+  PlannedUnit &U = addUnit(P, R"(
+    @ProgramThreadLocal = external thread_local global i32
+    define i32 @f(i32 %by) {
+      %p = call ptr @llvm.threadlocal.address.p0(ptr @ProgramThreadLocal)
+      %old = load i32, ptr %p
+      %new = add i32 %old, %by
+      store i32 %new, ptr %p
+      ret i32 %new
+    }
+    declare ptr @llvm.threadlocal.address.p0(ptr))");
+  U.New->Settings.OptLevel = GetParam();
+  replace(U, "f", addressOf(programIdentity));
+  StagedGeneration G = stage(P);
+  checkThreads(targetOf<int(int)>(G, "f"));
+}
+
+// A20: storage of our own. Code that names the variable itself, through
+// arithmetic and at a join of two ways, as initializers and guards do.
+TEST_P(ThreadLocalsTest, ANewOneHasItsInitialValueInEachThread) {
+  Plan P;
+  PlannedUnit &U = addUnit(P, R"(
+    @tl = internal thread_local global [2 x i32] [i32 5, i32 7]
+    define i32 @f(i32 %by) {
+      %odd = trunc i32 %by to i1
+      br i1 %odd, label %one, label %two
+    one:
+      br label %join
+    two:
+      br label %join
+    join:
+      %p = phi ptr [ @tl, %one ], [ getelementptr (i8, ptr @tl, i64 4), %two ]
+      %old = load i32, ptr %p
+      %new = add i32 %old, %by
+      store i32 %new, ptr %p
+      ret i32 %new
+    })");
+  U.New->Settings.OptLevel = GetParam();
+  replace(U, "f", addressOf(programIdentity));
+  place(U, "tl", Create);
+  StagedGeneration G = stage(P);
+  ASSERT_EQ(G.Variables.size(), 1u);
+  EXPECT_TRUE(G.Variables[0].ThreadLocal);
+  auto *F = targetOf<int(int)>(G, "f");
+  EXPECT_EQ(F(1), 6);
+  std::thread([&] {
+    EXPECT_EQ(F(1), 6);
+    EXPECT_EQ(F(2), 9);
+  }).join();
+  EXPECT_EQ(F(1), 7);
+  EXPECT_EQ(F(2), 9);
+
+  // The next generation knows it by its control block.
+  Plan Next;
+  PlannedUnit &V = addUnit(Next, text());
+  replace(V, "f", addressOf(programIdentity));
+  place(V, "tl", PlannedVariable::Action::BindAddedThreadLocal,
+        G.Variables[0].Address);
+  EXPECT_EQ(targetOf<int(int)>(stage(Next), "f")(10), 17);
+}
+
 INSTANTIATE_TEST_SUITE_P(Levels, ThreadLocalsTest, testing::Values(0u, 2u));

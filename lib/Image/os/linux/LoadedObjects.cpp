@@ -15,6 +15,7 @@
 #include <string_view>
 #include <sys/auxv.h>
 #include <unistd.h>
+#include <utility>
 
 namespace hotjit {
 
@@ -54,6 +55,17 @@ static std::string executablePath() {
   return Path;
 }
 
+/// The executable's block is in static TLS by definition: its code was linked
+/// with offsets from the thread pointer. Of other objects the dynamic linker
+/// does not tell.
+static std::optional<int64_t> blockOffset(const dl_phdr_info &Info,
+                                          bool First) {
+  if (!First || Info.dlpi_tls_modid == 0 || !Info.dlpi_tls_data)
+    return std::nullopt;
+  return static_cast<int64_t>(reinterpret_cast<uint64_t>(Info.dlpi_tls_data) -
+                              threadPointer());
+}
+
 static LoadedObject describe(const dl_phdr_info &Info, bool First) {
   LoadedObject Object;
   Object.Path = First ? executablePath() : Info.dlpi_name;
@@ -73,12 +85,7 @@ static LoadedObject describe(const dl_phdr_info &Info, bool First) {
                      P.p_filesz)});
   }
   Object.TlsModuleId = Info.dlpi_tls_modid;
-  // The executable's block is in static TLS by definition: its code was linked
-  // with offsets from the thread pointer. Of other objects the dynamic linker
-  // does not tell.
-  if (First && Info.dlpi_tls_modid != 0 && Info.dlpi_tls_data)
-    Object.TlsBlockOffset = static_cast<int64_t>(
-        reinterpret_cast<uint64_t>(Info.dlpi_tls_data) - threadPointer());
+  Object.TlsBlockOffset = blockOffset(Info, First);
   return Object;
 }
 
@@ -92,6 +99,34 @@ std::vector<LoadedObject> loadedObjects() {
       },
       &Objects);
   return Objects;
+}
+
+static uint64_t tlsSize(const dl_phdr_info &Info) {
+  for (int I = 0; I != Info.dlpi_phnum; ++I)
+    if (Info.dlpi_phdr[I].p_type == PT_TLS)
+      return Info.dlpi_phdr[I].p_memsz;
+  return 0;
+}
+
+std::optional<ThreadLocalPlace> threadLocalAt(ProgramAddr Address) {
+  struct Search {
+    uint64_t Address;
+    bool First = true;
+    std::optional<ThreadLocalPlace> Found;
+  } S{Address.value(), true, {}};
+  ::dl_iterate_phdr(
+      [](dl_phdr_info *Info, size_t, void *Out) {
+        auto &S = *static_cast<Search *>(Out);
+        bool First = std::exchange(S.First, false);
+        auto Block = reinterpret_cast<uint64_t>(Info->dlpi_tls_data);
+        if (Block == 0 || S.Address - Block >= tlsSize(*Info))
+          return 0;
+        S.Found = {Info->dlpi_tls_modid, S.Address - Block,
+                   blockOffset(*Info, First)};
+        return 1;
+      },
+      &S);
+  return S.Found;
 }
 
 } // namespace hotjit
