@@ -43,6 +43,8 @@ static bool completeIsBase(const clang::FunctionDecl &F) {
          llvm::cast<clang::CXXMethodDecl>(F).getParent()->getNumVBases() == 0;
 }
 
+bool hotjit::isOfUnnamed(StringRef Symbol) { return Symbol.contains("$_"); }
+
 bool KnownFunctions::has(const clang::FunctionDecl &F) {
   if (F.isTemplated() || F.isConsteval() || F.isMultiVersion() ||
       F.getBuiltinID() != 0)
@@ -50,7 +52,7 @@ bool KnownFunctions::has(const clang::FunctionDecl &F) {
   Variants All = variantsOf(F);
   for (size_t I = 0; I != All.size(); ++I) {
     StringRef Symbol = Code.GetMangledName(All[I]);
-    if (Plan.Wanted.contains(Symbol))
+    if (Plan.Wanted.contains(Symbol) || isOfUnnamed(Symbol))
       return false;
     if (!Plan.Old.findFunction(Symbol) && !(I == 1 && completeIsBase(F)))
       return false;

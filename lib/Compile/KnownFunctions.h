@@ -6,6 +6,10 @@
 
 namespace hotjit {
 
+/// The symbol is of a class without a name, or of what belongs to it: "$_3",
+/// the fourth for which a symbol was made, is another one in each compile.
+bool isOfUnnamed(llvm::StringRef Symbol);
+
 /// Functions that the unit had before and for which a partial compile needs no
 /// code. One compile; the thread of that compile.
 class KnownFunctions {

@@ -99,14 +99,15 @@ void MainFileWalk::visit(const clang::Decl &D) {
 }
 
 /// Nobody but the function itself depends on its body.
-static bool standsAlone(const clang::FunctionDecl &F) {
-  if (F.isDependentContext() || F.isTemplated() ||
-      F.getTemplateInstantiationPattern() || F.isConstexpr() ||
-      F.getReturnType()->getContainedDeducedType() ||
-      F.getDeclaredReturnType()->getContainedDeducedType())
-    return false;
-  // Classes and closures of its own have layouts, names and numbers.
-  return llvm::none_of(F.decls(), [](const clang::Decl *D) {
+static bool isHidden(const clang::FunctionDecl &F) {
+  return !F.isDependentContext() && !F.isTemplated() &&
+         !F.getTemplateInstantiationPattern() && !F.isConstexpr() &&
+         !F.getReturnType()->getContainedDeducedType() &&
+         !F.getDeclaredReturnType()->getContainedDeducedType();
+}
+
+static bool declaresTypes(const clang::FunctionDecl &F) {
+  return llvm::any_of(F.decls(), [](const clang::Decl *D) {
     return llvm::isa<clang::TagDecl>(D);
   });
 }
@@ -122,7 +123,8 @@ void MainFileWalk::add(const clang::FunctionDecl &F) {
     M.Name = SM.getFileOffset(F.getLocation());
   M.Body.Plain = llvm::isa<clang::CompoundStmt>(Body) && Begin.isFileID() &&
                  End.isFileID();
-  M.Body.Alone = M.Body.Plain && standsAlone(F);
+  M.Body.Hidden = M.Body.Plain && isHidden(F);
+  M.Body.Alone = M.Body.Hidden && !declaresTypes(F);
   M.Body.Begin = SM.getFileOffset(SM.getExpansionLoc(Begin));
   M.Body.End =
       SM.getFileOffset(SM.getExpansionRange(End).getEnd()) + 1; // one brace
@@ -171,7 +173,7 @@ void hotjit::collectBodies(clang::ASTContext &Context,
     std::optional<size_t> Next =
         F.Name ? bodyBehind(Bodies, *F.Name) : std::nullopt;
     if (Next && Bodies[*Next].Begin != F.Body.Begin)
-      Bodies[*Next].Plain = Bodies[*Next].Alone = false;
+      Bodies[*Next].Plain = Bodies[*Next].Hidden = Bodies[*Next].Alone = false;
   }
 }
 
@@ -220,7 +222,7 @@ bool PartialConsumer::shouldSkipFunctionBody(clang::Decl *D) {
   if (!Body || Plan.Parsed[*Body])
     return false;
   const BodyText &B = Plan.Bodies.Bodies[*Body];
-  return B.Plain && B.Alone && !B.Symbols.empty() && hasAllVariants(*F, B);
+  return B.Hidden && !B.Symbols.empty() && hasAllVariants(*F, B);
 }
 
 /// True if V is set up or torn down by code that runs before and after main.
@@ -230,6 +232,16 @@ bool PartialConsumer::needsInitializer(const clang::VarDecl &V) const {
     return false;
   return V.needsDestruction(*Context) != clang::QualType::DK_none ||
          (V.hasInit() && !V.hasConstantInitialization());
+}
+
+/// Methods in classes come before it is known what the class is called
+/// (`typedef struct { ... } Name;`), and so before they have symbols.
+void PartialConsumer::handleMethods() {
+  for (clang::FunctionDecl *F : std::exchange(Methods, {}))
+    if (Known.has(*F))
+      Known.declare(*F);
+    else
+      UnitConsumer::HandleInlineFunctionDefinition(F);
 }
 
 void PartialConsumer::handle(clang::Decl &D) {
@@ -253,6 +265,7 @@ void PartialConsumer::handle(clang::Decl &D) {
 bool PartialConsumer::HandleTopLevelDecl(clang::DeclGroupRef Group) {
   if (isCancelled())
     return false;
+  handleMethods();
   for (clang::Decl *D : Group)
     handle(*D);
   return true;
@@ -264,10 +277,7 @@ void PartialConsumer::HandleInterestingDecl(clang::DeclGroupRef Group) {
 }
 
 void PartialConsumer::HandleInlineFunctionDefinition(clang::FunctionDecl *D) {
-  if (Known.has(*D))
-    Known.declare(*D);
-  else
-    UnitConsumer::HandleInlineFunctionDefinition(D);
+  Methods.push_back(D);
 }
 
 void PartialConsumer::HandleCXXImplicitFunctionInstantiation(
@@ -343,6 +353,12 @@ void PartialConsumer::demandWanted() {
 /// Every function that the new code calls must be made here, known from the old
 /// code, or another unit's.
 bool PartialConsumer::checkDeclarations(llvm::Module &M) {
+  for (const llvm::GlobalValue &V : M.global_values())
+    if (isOfUnnamed(V.getName()) && !V.use_empty()) {
+      Run.Doubt =
+          fmt::format("{} is of something that has no name", V.getName().str());
+      return false;
+    }
   for (const llvm::Function &F : M) {
     if (!F.isDeclaration() || F.use_empty() || F.isIntrinsic() ||
         Plan.Old.findFunction(F.getName()))
@@ -450,6 +466,7 @@ void PartialConsumer::HandleTranslationUnit(clang::ASTContext &C) {
   if (isCancelled() || Diagnostics.hasErrorOccurred())
     return;
   Stopwatch S = watch();
+  handleMethods();
   if (!checkBodies())
     return;
   if (Preprocessor.getCounterValue() != Plan.Old.Text.Counter) {

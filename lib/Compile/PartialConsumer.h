@@ -30,6 +30,7 @@ public:
 
 private:
   void handle(clang::Decl &D);
+  void handleMethods();
   bool needsInitializer(const clang::VarDecl &V) const;
   void demandWanted();
   bool checkBodies();
@@ -41,6 +42,7 @@ private:
   const PartialPlan &Plan;
   KnownFunctions Known;
   llvm::IntrusiveRefCntPtr<PendingFilter> Pending;
+  std::vector<clang::FunctionDecl *> Methods; ///< not handled yet
   clang::ASTContext *Context = nullptr;
   std::unique_ptr<clang::MangleContext> Mangling;
 };

@@ -19,7 +19,10 @@ struct BodyText {
   uint32_t Begin = 0;
   uint32_t End = 0;
   /// Nothing outside it depends on what it says: no template, not constexpr,
-  /// no deduced return type, no class or closure declared in it.
+  /// no deduced return type. Code for the rest can be made without it.
+  bool Hidden = false;
+  /// Hidden, and it can be compiled without the rest: no class or closure is
+  /// declared in it, which have names and numbers.
   bool Alone = false;
   /// Its braces stand in the file itself, not in a macro, and hold nothing but
   /// statements (no `try` in their place).

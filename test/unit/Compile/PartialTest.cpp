@@ -302,6 +302,35 @@ TEST_F(Partial, NewInstantiationsAreMade) {
   ASSERT_TRUE(O.Partial) << O.Why;
 }
 
+const char Lambdas[] = R"(
+#include <functional>
+#include <vector>
+#include <algorithm>
+static auto first = [](int x) { return x + 1; };
+static auto second = [](int x) { return x * 10; };
+int hidden(std::vector<int> &v, int n) {
+  struct Local { int n; bool operator()(int a, int b) const { return a % n < b % n; } };
+  std::sort(v.begin(), v.end(), Local{n});
+  std::function<int(int)> f = [n](int x) { return x + n; };
+  return f(v.size()) + first(1);
+}
+int use(int n) { return second(n); }
+int plain(int n) { std::vector<int> v{n}; return hidden(v, n) + 1; }
+)";
+
+TEST_F(Partial, BodiesWithLambdasAreSkipped) {
+  Outcome O = editCXX(Lambdas, with(Lambdas, "(v, n) + 1", "(v, n) + 2"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_THAT(O.Code, ElementsAre("_Z5plaini"));
+}
+
+// Clang numbers what has no name in the order in which it makes code.
+TEST_F(Partial, RefusesToNameLambdas) {
+  Outcome O = editCXX(Lambdas, with(Lambdas, "second(n);", "second(n) + 1;"));
+  EXPECT_FALSE(O.Partial);
+  EXPECT_THAT(O.Why, HasSubstr("has no name"));
+}
+
 TEST_F(Partial, Optimized) {
   Outcome O = editCXX(Classes, with(Classes, "sum += x", "sum -= x"), {"-O2"});
   ASSERT_TRUE(O.Partial) << O.Why;
