@@ -322,10 +322,11 @@ void hotjit::collectCodeFacts(llvm::Module &M, Fingerprinter &Prints,
   for (llvm::GlobalVariable &V : llvm::make_early_inc_range(M.globals()))
     if (!V.isDeclarationForLinker() && !V.getName().starts_with("llvm."))
       Unit.Variables.push_back(describe(V, Prints));
-  llvm::sort(Unit.Functions,
-             [](const auto &A, const auto &B) { return A.Symbol < B.Symbol; });
-  llvm::sort(Unit.Variables,
-             [](const auto &A, const auto &B) { return A.Symbol < B.Symbol; });
+  auto BySymbol = [](const auto &A, const auto &B) {
+    return A.Symbol < B.Symbol;
+  };
+  Unit.Functions.sort(BySymbol);
+  Unit.Variables.sort(BySymbol);
   Unit.FileAssembly = M.getModuleInlineAsm();
 }
 

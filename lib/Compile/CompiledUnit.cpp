@@ -8,10 +8,9 @@
 using namespace hotjit;
 
 template <typename T>
-static const T *findSorted(const std::vector<T> &All, llvm::StringRef Symbol) {
-  auto It = std::lower_bound(
-      All.begin(), All.end(), Symbol,
-      [](const T &X, llvm::StringRef S) { return X.Symbol < S; });
+static const T *findSorted(const FactList<T> &All, llvm::StringRef Symbol) {
+  auto It = llvm::lower_bound(
+      All, Symbol, [](const T &X, llvm::StringRef S) { return X.Symbol < S; });
   return It != All.end() && It->Symbol == Symbol ? &*It : nullptr;
 }
 

@@ -1,6 +1,7 @@
 #ifndef HOTJIT_COMPILE_COMPILEDUNIT_H
 #define HOTJIT_COMPILE_COMPILEDUNIT_H
 
+#include "Compile/FactList.h"
 #include "Compile/UnitText.h"
 #include "Support/ContentHash.h"
 #include "llvm/ADT/ArrayRef.h"
@@ -168,13 +169,13 @@ struct UnitCode {
 /// can be taken once (by Link, which rewrites it).
 struct CompiledUnit {
   std::string Path;
-  std::vector<CompiledFunction> Functions; ///< sorted by Symbol
-  std::vector<CompiledVariable> Variables; ///< sorted by Symbol
+  FactList<CompiledFunction> Functions; ///< sorted by Symbol
+  FactList<CompiledVariable> Variables; ///< sorted by Symbol
   /// Those defined outside system headers, instantiations of their templates
   /// and closures included; sorted by Name.
-  std::vector<CompiledType> Types;
-  std::vector<CompiledEnum> Enums; ///< as Types
-  std::vector<std::string> Files;  ///< every file read, absolute, real paths
+  FactList<CompiledType> Types;
+  FactList<CompiledEnum> Enums;   ///< as Types
+  std::vector<std::string> Files; ///< every file read, absolute, real paths
   CodegenSettings Settings;
   /// asm("...") outside functions, as written. May define symbols of its own.
   std::string FileAssembly;

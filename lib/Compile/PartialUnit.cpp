@@ -173,51 +173,55 @@ static bool checkEdited(const CompiledUnit &Old, const CompiledUnit &New,
 /// Forgets the edited functions, their statics, and constants without a name.
 static void dropEdited(CompiledUnit &Facts,
                        const std::set<std::string> &Edited) {
-  llvm::erase_if(Facts.Functions, [&](const CompiledFunction &F) {
-    return Edited.contains(F.Symbol);
-  });
+  Facts.Functions.eraseIf(
+      [&](const CompiledFunction &F) { return Edited.contains(F.Symbol); });
   auto IsOfEdited = [&](const CompiledVariable &V) {
     return V.Unnamed || Edited.contains(V.Function);
   };
   std::set<std::string> Guards;
-  for (const CompiledVariable &V : Facts.Variables)
+  for (const CompiledVariable &V : std::as_const(Facts.Variables))
     if (IsOfEdited(V) && !V.Guard.empty())
       Guards.insert(V.Guard);
-  llvm::erase_if(Facts.Variables, [&](const CompiledVariable &V) {
+  Facts.Variables.eraseIf([&](const CompiledVariable &V) {
     return IsOfEdited(V) || Guards.contains(V.Symbol);
   });
 }
 
 static void moveLines(CompiledUnit &Facts, const BodyMatch &Match) {
-  auto Move = [&](SourcePlace &Place) {
-    if (Place.File == Facts.Path)
-      Place.Line = Match.newLine(Place.Line);
+  if (!Match.movesLines())
+    return;
+  auto Move = [&](auto &List) {
+    for (size_t I = 0; I != List.size(); ++I) {
+      const SourcePlace &Was = std::as_const(List)[I].Place;
+      if (Was.File != Facts.Path)
+        continue;
+      if (unsigned Line = Match.newLine(Was.Line); Line != Was.Line)
+        List[I].Place.Line = Line;
+    }
   };
-  for (CompiledFunction &F : Facts.Functions)
-    Move(F.Place);
-  for (CompiledVariable &V : Facts.Variables)
-    Move(V.Place);
-  for (CompiledType &T : Facts.Types)
-    Move(T.Place);
-  for (CompiledEnum &E : Facts.Enums)
-    Move(E.Place);
+  Move(Facts.Functions);
+  Move(Facts.Variables);
+  Move(Facts.Types);
+  Move(Facts.Enums);
 }
 
 /// Adds what Found has and Known has not, by Name.
 template <typename T, typename Key, typename Less>
-static void addUnknown(std::vector<T> &Known, std::vector<T> &Found, Key Name,
+static void addUnknown(FactList<T> &Known, const FactList<T> &Found, Key Name,
                        Less Before) {
   llvm::StringSet<> Names;
-  for (const T &X : Known)
+  for (const T &X : std::as_const(Known))
     Names.insert(Name(X));
-  for (T &X : Found)
-    if (!Names.contains(Name(X)))
-      Known.push_back(std::move(X));
-  llvm::sort(Known, Before);
+  size_t Were = Known.size();
+  for (size_t I = 0; I != Found.size(); ++I)
+    if (!Names.contains(Name(Found[I])))
+      Known.share(Found, I);
+  if (Known.size() != Were)
+    Known.sort(Before);
 }
 
 /// What the new code has and the unit had before is known better from there.
-static void addFound(CompiledUnit &Facts, CompiledUnit &New) {
+static void addFound(CompiledUnit &Facts, const CompiledUnit &New) {
   auto Symbol = [](const auto &X) { return StringRef(X.Symbol); };
   auto BySymbol = [](const auto &A, const auto &B) {
     return A.Symbol < B.Symbol;
@@ -237,11 +241,14 @@ static void addFound(CompiledUnit &Facts, CompiledUnit &New) {
 /// for the first time.
 static void addTakenAddresses(CompiledUnit &Facts, const CompiledUnit &Old,
                               const llvm::Module &M) {
-  for (CompiledFunction &F : Facts.Functions) {
-    if (const CompiledFunction *Was = Old.findFunction(F.Symbol))
-      F.AddressTaken |= Was->AddressTaken;
-    if (const llvm::GlobalValue *V = M.getNamedValue(F.Symbol))
-      F.AddressTaken |= isAddressTaken(*V);
+  for (size_t I = 0; I != Facts.Functions.size(); ++I) {
+    const CompiledFunction &F = std::as_const(Facts.Functions)[I];
+    if (F.AddressTaken)
+      continue;
+    const CompiledFunction *Was = Old.findFunction(F.Symbol);
+    const llvm::GlobalValue *V = M.getNamedValue(F.Symbol);
+    if ((Was && Was->AddressTaken) || (V && isAddressTaken(*V)))
+      Facts.Functions[I].AddressTaken = true;
   }
 }
 

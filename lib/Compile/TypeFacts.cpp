@@ -199,6 +199,6 @@ void hotjit::collectTypeFacts(const UnitDecls &Decls,
     return std::tie(A.Name, A.Place.File, A.Place.Line) <
            std::tie(B.Name, B.Place.File, B.Place.Line);
   };
-  llvm::sort(Unit.Types, ByName);
-  llvm::sort(Unit.Enums, ByName);
+  Unit.Types.sort(ByName);
+  Unit.Enums.sort(ByName);
 }

@@ -7,6 +7,7 @@
 // matched by layout and order, and if that leaves a doubt, the edit says so.
 
 #include "Diff/Delta.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Demangle/Demangle.h"
 #include <algorithm>
@@ -108,7 +109,7 @@ static std::set<std::string> changedConstants(const CompiledUnit &Old,
   std::set<std::string> Changed;
   for (const CompiledVariable &V : New.Variables) {
     const CompiledVariable *Was = Old.findVariable(V.Symbol);
-    if (Was && (V.Const || Was->Const) && !V.Unnamed &&
+    if (Was && Was != &V && (V.Const || Was->Const) && !V.Unnamed &&
         (Was->Initializer != V.Initializer || !sameType(*Was, V)))
       Changed.insert(V.Symbol);
   }
@@ -134,6 +135,8 @@ static void compareFunctions(const CompiledUnit &Old, const CompiledUnit &New,
     if (Initializers.contains(F.Symbol))
       continue;
     const CompiledFunction *Was = Old.findFunction(F.Symbol);
+    if (Was == &F && Delta.ChangedConstants.empty())
+      continue;
     if (!Was)
       Delta.Added.insert(F.Symbol);
     else if (Was->Body != F.Body || !sameText(Was->Signature, F.Signature) ||
@@ -154,6 +157,8 @@ static void compareVariables(const CompiledUnit &Old, const CompiledUnit &New,
     if (V.Unnamed)
       continue;
     const CompiledVariable *Was = Old.findVariable(V.Symbol);
+    if (Was == &V)
+      continue;
     if (!Was)
       Delta.AddedVariables.push_back(&V);
     else if (!sameType(*Was, V) || Was->ThreadInit != V.ThreadInit ||
@@ -220,10 +225,16 @@ static bool lambdasMoved(const CompiledUnit &Old, const CompiledUnit &New) {
 template <typename T>
 using ByName = std::map<std::string, std::vector<const T *>>;
 
-template <typename T> static ByName<T> byName(const std::vector<T> &All) {
+/// Those of All that Other does not share.
+template <typename T>
+static ByName<T> byName(const FactList<T> &All, const FactList<T> &Other) {
+  llvm::DenseSet<const T *> Shared;
+  for (const T &X : Other)
+    Shared.insert(&X);
   ByName<T> Result;
   for (const T &X : All)
-    Result[withoutPlaces(X.Name)].push_back(&X);
+    if (!Shared.contains(&X))
+      Result[withoutPlaces(X.Name)].push_back(&X);
   return Result;
 }
 
@@ -254,8 +265,8 @@ static void matchUp(std::vector<const T *> Old, std::vector<const T *> New,
 
 static void compareTypes(const CompiledUnit &Old, const CompiledUnit &New,
                          UnitDelta &Delta) {
-  ByName<CompiledType> Before = byName(Old.Types);
-  for (auto &[Name, Types] : byName(New.Types)) {
+  ByName<CompiledType> Before = byName(Old.Types, New.Types);
+  for (auto &[Name, Types] : byName(New.Types, Old.Types)) {
     std::vector<const CompiledType *> Now = Types;
     std::vector<const CompiledType *> Was = Before[Name];
     auto IsLambda = [](const CompiledType *T) { return T->Lambda; };
@@ -275,8 +286,8 @@ static bool keepsValues(const CompiledEnum &Old, const CompiledEnum &New) {
 
 static void compareEnums(const CompiledUnit &Old, const CompiledUnit &New,
                          UnitDelta &Delta) {
-  ByName<CompiledEnum> Before = byName(Old.Enums);
-  for (auto &[Name, Enums] : byName(New.Enums)) {
+  ByName<CompiledEnum> Before = byName(Old.Enums, New.Enums);
+  for (auto &[Name, Enums] : byName(New.Enums, Old.Enums)) {
     // No variable has the type of an enum without a name: its values are
     // constants like macros, and who uses them has another body.
     if (Name.empty() || StringRef(Name).contains("(unnamed") ||

@@ -14,10 +14,10 @@ static Scene chain() {
   for (const char *Name : {"inner", "main", "other", "outer"})
     S.Program.addFunction(*S.Built, Name);
   auto Text = [](std::string Inner) {
-    return std::vector{function("inner", std::move(Inner)),
-                       function("main", "main", {"outer"}),
-                       function("other", "other"),
-                       function("outer", "outer", {"inner"})};
+    return FactList{function("inner", std::move(Inner)),
+                    function("main", "main", {"outer"}),
+                    function("other", "other"),
+                    function("outer", "outer", {"inner"})};
   };
   S.Old.Functions = Text("inner");
   S.New.Functions = Text("edited");

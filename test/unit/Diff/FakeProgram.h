@@ -163,10 +163,10 @@ struct Scene {
       return A.Symbol < B.Symbol;
     };
     auto ByName = [](const auto &A, const auto &B) { return A.Name < B.Name; };
-    std::sort(U.Functions.begin(), U.Functions.end(), BySymbol);
-    std::sort(U.Variables.begin(), U.Variables.end(), BySymbol);
-    std::sort(U.Types.begin(), U.Types.end(), ByName);
-    std::sort(U.Enums.begin(), U.Enums.end(), ByName);
+    U.Functions.sort(BySymbol);
+    U.Variables.sort(BySymbol);
+    U.Types.sort(ByName);
+    U.Enums.sort(ByName);
   }
 
   PlanOrRefusal decide() {
