@@ -223,8 +223,11 @@ static void writeDetails(json::Object &O, const Event &E) {
     O["backtrace"] = strings(E.Backtrace);
     O["action"] = asUtf8(E.Action);
     return;
-  case Event::Kind::Changed:
   case Event::Kind::Unchanged:
+    if (!E.Verdicts.empty())
+      O["verdicts"] = list(E.Verdicts);
+    return;
+  case Event::Kind::Changed:
   case Event::Kind::Undone:
   case Event::Kind::Redone:
   case Event::Kind::Paused:
@@ -282,8 +285,9 @@ static bool readDetails(const json::Value &V, Event &Out, json::ObjectMapper &M,
            M.mapOptional("function", Out.CrashedFunction) &&
            M.mapOptional("backtrace", Out.Backtrace) &&
            M.mapOptional("action", Out.Action);
-  case Event::Kind::Changed:
   case Event::Kind::Unchanged:
+    return M.mapOptional("verdicts", Out.Verdicts);
+  case Event::Kind::Changed:
   case Event::Kind::Undone:
   case Event::Kind::Redone:
   case Event::Kind::Paused:

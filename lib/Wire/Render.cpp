@@ -157,7 +157,9 @@ static std::string reasonOf(const Verdict &V, const FileNames &Files,
   std::string Place = fmt::format("{}:{}: ", Files.shorten(V.File), V.Line);
   if (WithPlace && !V.File.empty() && !StringRef(V.Message).contains(Place))
     Text += Place;
-  bool Named = V.Name.empty() || StringRef(V.Message).contains(V.Name);
+  // A pending one's message names a thread, which may be called as anything.
+  bool Named = V.Name.empty() || (V.Kind != VerdictKind::Pending &&
+                                  StringRef(V.Message).contains(V.Name));
   if (!Named)
     Text += V.Name + ": ";
   Text += V.Message;
@@ -213,6 +215,13 @@ static constexpr VerdictKind Committed[] = {
     VerdictKind::Note, VerdictKind::Pending, VerdictKind::Partial,
 };
 
+static void renderNotes(Lines &L) {
+  for (const Verdict &V : L.E.Verdicts)
+    if (!V.Message.empty() && colorOf(V.Kind) != Color::Good)
+      L.add(spell(V.Kind), colorOf(V.Kind),
+            ": " + reasonOf(V, L.Files, /*WithPlace=*/false));
+}
+
 static void renderReloaded(Lines &L, bool Verbose) {
   const Event &E = L.E;
   std::string Head, Text;
@@ -238,10 +247,7 @@ static void renderReloaded(Lines &L, bool Verbose) {
   if (Along)
     Text += fmt::format(" (+{} that depend on it)", Along);
   L.add(Head, HeadColor, Text + times(E.Times, Verbose));
-  for (const Verdict &V : E.Verdicts)
-    if (!V.Message.empty() && colorOf(V.Kind) != Color::Good)
-      L.add(spell(V.Kind), colorOf(V.Kind),
-            ": " + reasonOf(V, L.Files, /*WithPlace=*/false));
+  renderNotes(L);
 }
 
 static void renderRefused(Lines &L) {
@@ -330,6 +336,7 @@ std::string Renderer::render(const Event &E) {
               (E.Times ? fmt::format(" in {} ms",
                                      renderMilliseconds(E.Times->Total))
                        : ""));
+    renderNotes(L);
     break;
   case Event::Kind::Settled:
     L.add("settled", Color::Good,
