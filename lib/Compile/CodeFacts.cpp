@@ -191,10 +191,6 @@ static bool mayHaveStackArguments(const llvm::Function &F) {
 static std::optional<std::string> unsupported(const llvm::Function &F) {
   if (F.hasFnAttribute(llvm::Attribute::Naked))
     return "naked";
-  if (F.isPresplitCoroutine())
-    return "coroutine";
-  if (F.hasWeakAnyLinkage() || F.hasLinkOnceAnyLinkage())
-    return "weak";
   if (F.hasAvailableExternallyLinkage())
     return "extern inline";
   if (F.getCallingConv() != llvm::CallingConv::C &&
@@ -202,6 +198,32 @@ static std::optional<std::string> unsupported(const llvm::Function &F) {
       F.getCallingConv() != llvm::CallingConv::PreserveAll)
     return fmt::format("calling convention {}", F.getCallingConv());
   return std::nullopt;
+}
+
+/// Clang decides by the flags of the whole unit whether a vector of more than
+/// 16 bytes travels in a register, GCC by the target attribute of the function
+/// around the call too: true if F has one and Clang uses memory.
+static bool passesVectorsInMemory(const llvm::Function &F) {
+  auto IsWide = [](llvm::Type *T) {
+    constexpr unsigned XMMBits = 128;
+    while (auto *A = llvm::dyn_cast_or_null<llvm::ArrayType>(T))
+      T = A->getElementType();
+    if (auto *S = llvm::dyn_cast_or_null<llvm::StructType>(T))
+      T = S->getNumElements() == 1 ? S->getElementType(0) : nullptr;
+    return T && T->isVectorTy() &&
+           T->getPrimitiveSizeInBits().getFixedValue() > XMMBits;
+  };
+  if (!F.getFnAttribute("target-features").getValueAsString().contains("+avx"))
+    return false;
+  for (const llvm::Argument &A : F.args())
+    if (IsWide(A.getParamByValType()))
+      return true;
+  for (const llvm::Instruction &I : llvm::instructions(F))
+    if (const auto *Call = llvm::dyn_cast<llvm::CallBase>(&I))
+      for (unsigned A = 0; A != Call->arg_size(); ++A)
+        if (Call->isByValArgument(A) && IsWide(Call->getParamByValType(A)))
+          return true;
+  return false;
 }
 
 static SymbolLinkage linkageOf(const llvm::GlobalValue &G) {
@@ -252,6 +274,9 @@ static CompiledFunction describe(llvm::Function &F, Fingerprinter &Prints) {
   C.AlwaysInline = F.hasFnAttribute(llvm::Attribute::AlwaysInline);
   C.HasStackArguments = mayHaveStackArguments(F);
   C.Unsupported = unsupported(F);
+  C.Coroutine = F.isPresplitCoroutine();
+  C.Weak = F.hasWeakAnyLinkage() || F.hasLinkOnceAnyLinkage();
+  C.PassesVectorsInMemory = passesVectorsInMemory(F);
   References R;
   R.addBody(F);
   R.Functions.erase(C.Symbol);

@@ -15,6 +15,14 @@ static const T *findSorted(const FactList<T> &All, llvm::StringRef Symbol) {
 }
 
 std::string CompiledFunction::displayName() const {
+  // Nobody knows a closure by the number that its symbol has.
+  static constexpr llvm::StringRef CallOperator = "(lambda)::operator()";
+  llvm::StringRef Scope = Name;
+  if (size_t At = Scope.rfind(CallOperator); At != llvm::StringRef::npos) {
+    Scope = Scope.take_front(At);
+    Scope.consume_back("::");
+    return Scope.empty() ? "lambda" : "lambda in " + Scope.str();
+  }
   return llvm::StringRef(Symbol).starts_with("_Z") ? llvm::demangle(Symbol)
                                                    : Name;
 }

@@ -19,6 +19,7 @@ namespace hotjit {
 struct SourcePlace {
   std::string File;
   unsigned Line = 0;
+  bool operator==(const SourcePlace &) const = default;
 };
 
 enum class SymbolLinkage {
@@ -58,8 +59,12 @@ struct CompiledFunction {
   bool Constructor = false; ///< __attribute__((constructor)) or destructor
   /// Some argument travels on the stack, or may: variadic, or not sure.
   bool HasStackArguments = false;
-  std::optional<std::string>
-      Unsupported; ///< e.g. "ifunc", "naked", "coroutine"
+  std::optional<std::string> Unsupported; ///< e.g. "ifunc", "naked"
+  /// Suspended calls of it live on the heap and go on in the body they began.
+  bool Coroutine = false;
+  bool Weak = false; ///< __attribute__((weak)): another definition wins
+  /// Takes or passes a vector that GCC puts into another place than Clang.
+  bool PassesVectorsInMemory = false;
   /// Symbol of the function that this is only another name for (a constructor
   /// C1 that is its C2); Body and all else are that function's. Empty if none.
   std::string AliasOf;

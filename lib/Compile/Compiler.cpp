@@ -125,6 +125,7 @@ llvm::Expected<CompileResult> Attempt::run(const PartialPlan *Only,
               .Files = *Files,
               .Cancel = Cancel,
               .Only = Only,
+              .ByGCC = Unit.ByGCC,
               .Unit = *Compiled};
   bool IsDone = ::run(Instance, Run);
   Doubt = std::move(Run.Doubt);

@@ -16,7 +16,10 @@ UnitConsumer::UnitConsumer(UnitRun &Run, clang::CompilerInstance &Instance,
                            llvm::StringRef File)
     : Run(Run), Code(clang::CreateLLVMCodeGen(Instance, File, Run.Context)),
       Preprocessor(Instance.getPreprocessor()),
-      Diagnostics(Instance.getDiagnostics()) {}
+      Diagnostics(Instance.getDiagnostics()) {
+  if (Run.ByGCC)
+    Numbers.emplace(Instance);
+}
 
 void UnitConsumer::HandleTranslationUnit(clang::ASTContext &Context) {
   if (isCancelled())

@@ -3,6 +3,7 @@
 
 #include "Compile/Compiler.h"
 #include "Compile/DeclFacts.h"
+#include "Compile/LambdaNumbers.h"
 #include "Compile/UnitText.h"
 #include "clang/AST/ASTConsumer.h"
 #include "clang/CodeGen/ModuleBuilder.h"
@@ -10,6 +11,7 @@
 #include "clang/Lex/Preprocessor.h"
 #include "llvm/ADT/StringSet.h"
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace hotjit {
@@ -29,6 +31,7 @@ struct UnitRun {
   SnapshotFileSystem &Files;
   const CancelFlag *Cancel = nullptr;
   const PartialPlan *Only = nullptr; ///< null: the whole unit
+  bool ByGCC = false;                ///< what the program has of the unit
 
   CompiledUnit &Unit; ///< facts, if there was no error
   std::unique_ptr<llvm::Module> Module = nullptr; ///< null after an error
@@ -117,7 +120,7 @@ public:
     Code->HandleVTable(D);
   }
   clang::ASTMutationListener *GetASTMutationListener() override {
-    return Code->GetASTMutationListener();
+    return Numbers ? &*Numbers : nullptr;
   }
   void HandleTranslationUnit(clang::ASTContext &Context) override;
 
@@ -133,6 +136,7 @@ protected:
   clang::Preprocessor &Preprocessor;
   const clang::DiagnosticsEngine &Diagnostics;
   TagDefinitions Tags;
+  std::optional<LambdaNumbers> Numbers; ///< if GCC built the program
   unsigned Depth = 0;
 };
 

@@ -104,7 +104,13 @@ std::string DeclFacts::passing(clang::QualType T) {
 void DeclFacts::describe(CompiledFunction &F, const clang::FunctionDecl &Decl) {
   F.Name = nameOf(Decl);
   F.Place = place(Decl);
-  std::string Type = spell(Decl.getType());
+  // A call is the same with and without noexcept; how its callers clean up is
+  // in their bodies.
+  clang::QualType Called = Decl.getType();
+  if (Called->getAs<clang::FunctionProtoType>())
+    Called = D.Context.getFunctionTypeWithExceptionSpec(
+        Called, clang::FunctionProtoType::ExceptionSpecInfo());
+  std::string Type = spell(Called);
   Type += passing(Decl.getReturnType());
   for (const clang::ParmVarDecl *P : Decl.parameters())
     Type += passing(P->getType());

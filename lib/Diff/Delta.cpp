@@ -47,11 +47,17 @@ static bool sameField(const TypeField &A, const TypeField &B) {
          sameText(A.Type, B.Type);
 }
 
+/// A slot may get the body that it lacked: no object has the class that had
+/// none.
+static bool sameSlot(StringRef Old, StringRef New) {
+  return Old == New || (Old.consume_front("pure ") && Old == New);
+}
+
 bool hotjit::sameLayout(const CompiledType &Old, const CompiledType &New) {
   return Old.Union == New.Union && Old.Size == New.Size &&
          Old.Align == New.Align && Old.Polymorphic == New.Polymorphic &&
          Old.TriviallyPassed == New.TriviallyPassed &&
-         Old.VirtualSlots == New.VirtualSlots &&
+         llvm::equal(Old.VirtualSlots, New.VirtualSlots, sameSlot) &&
          llvm::equal(Old.Bases, New.Bases, sameField) &&
          llvm::equal(Old.Fields, New.Fields, sameField);
 }
@@ -95,11 +101,14 @@ bool hotjit::isLambdaCode(StringRef Symbol) {
 }
 
 bool hotjit::isInstantiation(const CompiledFunction &F) {
-  StringRef S = F.Symbol;
-  return F.Linkage == SymbolLinkage::Inline &&
-         (StringRef(F.Name).contains('<') || S.starts_with("_ZSt") ||
-          S.starts_with("_ZNSt") || S.starts_with("_ZNKSt") ||
-          StringRef(F.Name).starts_with("__gnu_cxx::"));
+  StringRef S = F.Symbol, Name = F.Name;
+  if (F.Linkage == SymbolLinkage::External ||
+      Name.contains("(lambda)::operator()"))
+    return false;
+  return Name.contains('<') || Name.contains("(lambda)::") ||
+         S.starts_with("_ZSt") || S.starts_with("_ZNSt") ||
+         S.starts_with("_ZNKSt") || Name.starts_with("__gnu_cxx::") ||
+         S == "__clang_call_terminate";
 }
 
 /// Symbols of constants with another value than before, and of constants that

@@ -68,7 +68,8 @@ bool isThreadWrapper(llvm::StringRef Symbol);
 /// The operator() of a lambda, or what the compiler made to call it.
 bool isLambdaCode(llvm::StringRef Symbol);
 
-/// Templates and std: code that appears because other code uses it.
+/// Templates, std, what a closure has beside its body: code that appears
+/// because other code uses it.
 bool isInstantiation(const CompiledFunction &F);
 
 } // namespace hotjit

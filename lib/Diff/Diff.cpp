@@ -149,6 +149,11 @@ verdictOnSwapped(const CompiledFunction &F, const Unit &U,
                 "code that calls it";
   else if (!IsMade && !IsBound)
     V.Message = "no code of the program calls it";
+  if (F.Coroutine && IsEdited) {
+    V.Kind = VerdictKind::Note;
+    V.Code = Reason::CoroutineSuspended;
+    V.Message = "calls that are suspended now end in the old code";
+  }
   if (F.Constructor) {
     V.Kind = VerdictKind::Note;
     V.Code = Reason::ConstructorNotRun;
@@ -272,17 +277,20 @@ static llvm::Error decide(std::deque<Unit> &Units, const ProgramView &Program,
     llvm::append_range(Verdicts, judgeFunctions(Facts));
     llvm::append_range(Verdicts, judgeVariables(Facts));
     U.Swapped = swappedTogether(Facts);
+    llvm::append_range(Verdicts, judgeLambdas(Facts, U.Swapped));
     U.Emitted = planEmission(Facts, U.Swapped, Claimed);
     U.Emitted.Unit.New = U.Change->New;
     // What may not be edited has no place either: one reason is enough.
     std::set<std::string> Told;
+    bool LambdasTold = false;
     for (Verdict &V : Verdicts) {
       if (V.Kind == VerdictKind::Refused)
         Told.insert(V.Symbol);
+      LambdasTold |= V.Code == Reason::LambdaChanged;
       (V.Kind == VerdictKind::Refused ? Refused : Notes).add(std::move(V));
     }
     for (Verdict &V : U.Emitted.Refused)
-      if (!Told.contains(V.Symbol))
+      if (!Told.contains(V.Symbol) && !(LambdasTold && isLambdaCode(V.Symbol)))
         Refused.add(std::move(V));
   }
   return llvm::Error::success();

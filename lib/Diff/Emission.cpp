@@ -91,6 +91,11 @@ void Emitter::emit(const CompiledFunction &F, Action What,
            fmt::format("cannot be made anew: {} is not supported yet; restart "
                        "to apply",
                        *F.Unsupported));
+  if (F.PassesVectorsInMemory && Unit.Built.unit().By == Producer::GCC)
+    refuse(F, Reason::NotSupportedYet,
+           "passes vectors of more than 16 bytes under a target attribute, "
+           "which GCC and Clang do in different ways; build the file with "
+           "-mavx or what it needs");
   PlannedFunction P;
   P.Symbol = F.Symbol;
   P.What = What;

@@ -10,6 +10,7 @@
 #include "Diff/Judge.h"
 #include "fmt/format.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Path.h"
 #include <algorithm>
 
@@ -101,6 +102,12 @@ static bool mayBeSpecialized(const CompiledFunction &F, const UnitCase &Unit) {
 
 FunctionIdentity hotjit::identify(const CompiledFunction &F,
                                   const UnitCase &Unit) {
+  if (std::string Spelled = Unit.Built.spelling(F.Symbol);
+      Spelled != F.Symbol) {
+    CompiledFunction Same = F;
+    Same.Symbol = std::move(Spelled);
+    return identify(Same, Unit);
+  }
   FunctionIdentity Id;
   if (const Adopted::Function *Before = addedBefore(F, Unit)) {
     Id.What = Status::Entry;
@@ -149,6 +156,15 @@ FunctionIdentity hotjit::identify(const CompiledFunction &F,
     }
     return Id;
   }
+  // What the symbol leads to may be another file's function.
+  if (F.Weak && llvm::none_of(Unit.Built.functions(F.Symbol),
+                              [&](const ImageFunction *I) {
+                                return I->Entry == Candidates.front()->Entry;
+                              })) {
+    Id.What = Status::Ambiguous;
+    Id.Why = "it is weak, and the program has another definition";
+    return Id;
+  }
   Id.What = Status::Entry;
   Id.Entry = Candidates.front()->Entry;
   Id.Size = Candidates.front()->Size;
@@ -193,11 +209,6 @@ static void judgeChanged(const CompiledFunction &Was, const CompiledFunction &F,
     Out.push_back(refuse(F, Reason::AttributeChanged,
                          "was noreturn and now returns: there may be no code "
                          "after its calls; restart to apply"));
-  if (HasNoEntry && isLambdaCode(F.Symbol))
-    Out.push_back(refuse(F, Reason::LambdaChanged,
-                         "is a lambda that cannot be found in the program: "
-                         "closures made earlier would keep the old body; "
-                         "restart to apply"));
 }
 
 /// Where the program already defines Symbol; empty if nowhere.
@@ -259,6 +270,60 @@ static Verdict refuseAssembly(const CompiledUnit &Unit) {
   V.Message = V.Name + ": assembly outside functions was edited; not supported "
                        "yet; restart to apply";
   return V;
+}
+
+/// The program's unit has code of closures that its text does not: they have
+/// other names there, so a name that is missing proves nothing.
+static bool hasUnknownClosures(const UnitCase &Unit) {
+  llvm::StringSet<> Known;
+  for (const CompiledFunction &F : Unit.Old.Functions)
+    Known.insert(withoutTags(Unit.Built.spelling(F.Symbol)));
+  return llvm::any_of(
+      Unit.Built.details().Functions, [&](const ImageFunction &F) {
+        return isLambdaCode(F.Symbol) && !Known.contains(withoutTags(F.Symbol));
+      });
+}
+
+/// A closure is code (operator()) and what was instantiated with it, pointers
+/// to which the program stored: in a std::function, a thread, a callback. All
+/// of it is swapped together, if it can be found.
+static bool closuresAreFound(const CompiledFunction &Lambda,
+                             const UnitCase &Unit, const SwappedSet &Swapped) {
+  if (!isOptimized(Unit))
+    return identify(Lambda, Unit).What != Status::None;
+  if (!hasUnknownClosures(Unit))
+    return true;
+  return llvm::none_of(Swapped, [&](const auto &Entry) {
+    const CompiledFunction *Was = Unit.Old.findFunction(Entry.first);
+    if (!Was || !Was->AddressTaken || !isLambdaCode(Was->Symbol))
+      return false;
+    // What an earlier edit added stands beside what the program may have.
+    FunctionIdentity Id = identify(*Was, Unit);
+    return Id.What == Status::None || Id.Added;
+  });
+}
+
+std::vector<Verdict> hotjit::judgeLambdas(const UnitCase &Unit,
+                                          const SwappedSet &Swapped) {
+  std::vector<Verdict> Out;
+  if (Unit.Delta.LambdasMoved)
+    return Out; // one reason is enough
+  for (const std::string &Symbol : Unit.Delta.Changed) {
+    const CompiledFunction &F = *Unit.New.findFunction(Symbol);
+    if (!isLambdaCode(Symbol) || isInstantiation(F) ||
+        closuresAreFound(F, Unit, Swapped))
+      continue;
+    // A generic lambda has code for each type, and is one.
+    if (!Out.empty() && Out.back().Place == F.Place)
+      continue;
+    Out.push_back(verdictOn(
+        F, VerdictKind::Refused, Reason::LambdaChanged,
+        fmt::format("{}: the lambda cannot be found in the program: closures "
+                    "made earlier would keep the old body; restart to apply",
+                    placeText(F.Place))));
+    Out.back().Name = "lambda";
+  }
+  return Out;
 }
 
 std::vector<Verdict> hotjit::judgeFunctions(const UnitCase &Unit) {

@@ -34,6 +34,9 @@ public:
   findThreadLocals(size_t Module, llvm::StringRef Symbol) const override {
     return Program.findThreadLocals(Program.modules()[Module], Symbol);
   }
+  bool hasLocalSymbols(size_t Module) const override {
+    return Program.hasLocalSymbols(Program.modules()[Module]);
+  }
   llvm::ArrayRef<uint8_t> fileBytes(ProgramAddr A,
                                     uint64_t Size) const override {
     return Program.fileBytes(A, Size);

@@ -84,6 +84,10 @@ struct SwappedFunction {
 };
 using SwappedSet = std::map<std::string, SwappedFunction>;
 SwappedSet swappedTogether(const UnitCase &Unit);
+/// Refuses edited lambdas of which the program may keep closures that no new
+/// code would reach: one verdict for each. (Functions.cpp)
+std::vector<Verdict> judgeLambdas(const UnitCase &Unit,
+                                  const SwappedSet &Swapped);
 bool isOptimized(const UnitCase &Unit);
 /// Code of the same unit that may call Symbol.
 bool hasSameUnitCaller(const UnitCase &Unit, llvm::StringRef Symbol);

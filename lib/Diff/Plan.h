@@ -34,6 +34,7 @@ enum class Reason : unsigned {
   ConstructorNotRun = 1514,
   VariableOptimizedAway = 1516,
   LambdaChanged = 1603,
+  CoroutineSuspended = 1607,
   DuplicateSymbol = 1702,
   NotPatchable = 2001,
   LinkTimeOptimized = 2002,

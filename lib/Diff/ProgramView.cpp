@@ -94,6 +94,18 @@ llvm::Expected<BuiltUnit> BuiltUnit::create(const ProgramView &Program,
   return B;
 }
 
+std::string BuiltUnit::spelling(StringRef Symbol) const {
+  static constexpr StringRef OfClang = "8__invoke", OfGCC = "4_FUN";
+  size_t At =
+      Unit->By == Producer::GCC ? Symbol.rfind(OfClang) : StringRef::npos;
+  // "UliE_" ends the closure that it is a member of.
+  if (At == StringRef::npos || !Symbol.take_front(At).ends_with("_"))
+    return Symbol.str();
+  return (Symbol.take_front(At) + OfGCC +
+          Symbol.drop_front(At + OfClang.size()))
+      .str();
+}
+
 llvm::ArrayRef<const ImageFunction *>
 BuiltUnit::functions(StringRef Symbol) const {
   auto It = BySymbol.find(Symbol);

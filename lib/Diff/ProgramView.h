@@ -31,6 +31,7 @@ public:
                                             llvm::StringRef Symbol) const = 0;
   virtual std::vector<ImageThreadLocal>
   findThreadLocals(size_t Module, llvm::StringRef Symbol) const = 0;
+  virtual bool hasLocalSymbols(size_t Module) const = 0;
   virtual llvm::ArrayRef<uint8_t> fileBytes(ProgramAddr A,
                                             uint64_t Size) const = 0;
 };
@@ -64,6 +65,9 @@ public:
   /// Functions with code of their own in this unit under this symbol, tags
   /// aside if they are local to the file.
   llvm::ArrayRef<const ImageFunction *> functions(llvm::StringRef Symbol) const;
+  /// The compiler that built the unit gives this name to a function that Clang
+  /// calls Symbol: what a closure's conversion to a function pointer leads to.
+  std::string spelling(llvm::StringRef Symbol) const;
   /// The places that debug info gives for V: several if it cannot tell them
   /// apart, none if it knows no such variable.
   std::vector<const ImageVariable *> variables(const CompiledVariable &V) const;

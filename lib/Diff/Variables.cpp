@@ -57,11 +57,28 @@ static Verdict refuseTypeChange(const CompiledVariable &Old,
                     "; the program's value has the old one; restart to apply");
 }
 
+/// Whether nothing happened to a vtable but that pure virtual functions got a
+/// body. The program's stays as it is: no object has that class, and those of
+/// derived classes have tables of their own.
+static bool onlyLessPure(const CompiledVariable &Old,
+                         const CompiledVariable &New) {
+  auto IsKept = [&](const std::string &Name) {
+    return Name == "__cxa_pure_virtual" ||
+           llvm::is_contained(New.References, Name);
+  };
+  return Old.Size == New.Size &&
+         llvm::is_contained(Old.References, "__cxa_pure_virtual") &&
+         llvm::all_of(Old.References, IsKept);
+}
+
 /// A vtable with other functions, a type with other bases: objects of the
 /// program point to the ones it was built with.
-static void judgeSynthesized(const CompiledVariable &New,
+static void judgeSynthesized(const CompiledVariable &Old,
+                             const CompiledVariable &New,
                              std::vector<Verdict> &Out) {
   StringRef Symbol = New.Symbol;
+  if (Symbol.starts_with("_ZTV") && onlyLessPure(Old, New))
+    return;
   if (Symbol.starts_with("_ZTV"))
     Out.push_back(refuse(New, Reason::VirtualAdded,
                          "changed: objects that the program made use the old "
@@ -95,7 +112,7 @@ static void judgeChanged(const CompiledVariable &Old,
                          const CompiledVariable &New,
                          std::vector<Verdict> &Out) {
   if (New.Synthesized) {
-    judgeSynthesized(New, Out);
+    judgeSynthesized(Old, New, Out);
     return;
   }
   if (Old.Linkage != New.Linkage) {
@@ -276,8 +293,13 @@ static Placement placeSynthesized(const CompiledVariable &V,
     if (std::vector<ProgramAddr> Local = Unit.Built.localData(V.Symbol);
         Local.size() == 1)
       return planned(V, Action::Bind, Local.front());
-  // A second type_info of a type that only this file knows is another type.
-  if (Internal && Unit.Old.findVariable(V.Symbol))
+  // A second type_info of a type that only this file knows is another type. A
+  // symbol table that has file-local names has this one too, if it exists; but
+  // closures have other names in it.
+  bool IsKnownMissing =
+      Unit.Built.program().hasLocalSymbols(Unit.Built.unit().Module) &&
+      !isLambdaCode(V.Symbol);
+  if (Internal && Unit.Old.findVariable(V.Symbol) && !IsKnownMissing)
     return refused(V, Reason::VariableOptimizedAway,
                    "cannot be found in the program: the class is local to its "
                    "file; not supported yet");

@@ -359,6 +359,11 @@ std::vector<ImageThreadLocal> Image::findThreadLocals(const ImageModule &Module,
                : std::vector<ImageThreadLocal>();
 }
 
+bool Image::hasLocalSymbols(const ImageModule &Module) const {
+  const SymbolTable *Table = S->symbols(S->indexOf(Module));
+  return Table && Table->hasLocals();
+}
+
 const ImageFunction *Image::functionAt(ProgramAddr A) const {
   for (size_t I = 0; I != S->Modules.size(); ++I) {
     if (!S->Modules[I].Text.contains(A))

@@ -212,6 +212,9 @@ public:
   /// The same of the thread-local ones.
   std::vector<ImageThreadLocal> findThreadLocals(const ImageModule &Module,
                                                  llvm::StringRef Symbol) const;
+  /// Module's symbol table names what is local to a file too: it was not
+  /// stripped.
+  bool hasLocalSymbols(const ImageModule &Module) const;
   /// The function whose code holds A; null if none.
   const ImageFunction *functionAt(ProgramAddr A) const;
   /// How many functions the modules with debug info have, for `ready`.

@@ -26,6 +26,8 @@ Expected<std::unique_ptr<SymbolTable>> SymbolTable::read(const ElfFile &File,
   if (!Symbols)
     return Symbols.takeError();
   std::unique_ptr<SymbolTable> Table(new SymbolTable(File, LoadBias));
+  Table->HasLocals = llvm::any_of(
+      *Symbols, [](const ElfSymbol &S) { return S.Local && !S.File.empty(); });
   for (ElfSymbol &S : *Symbols)
     (S.Kind == SymbolKind::Function ? Table->Functions : Table->Others)
         .push_back(S);

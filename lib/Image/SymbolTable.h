@@ -35,6 +35,8 @@ public:
                               llvm::StringRef Name) const;
   /// Entries, each counted once whatever its names.
   size_t functionCount() const { return EntryCount; }
+  /// Names that are local to a file were not stripped.
+  bool hasLocals() const { return HasLocals; }
 
 private:
   SymbolTable(const ElfFile &File, uint64_t LoadBias)
@@ -51,6 +53,7 @@ private:
   std::vector<ElfSymbol> Functions; ///< sorted by address
   std::vector<ElfSymbol> Others;    ///< sorted by kind and address
   size_t EntryCount = 0;
+  bool HasLocals = false;
   using NameIndex = llvm::DenseMap<llvm::CachedHashStringRef, uint32_t>;
   /// Name -> last index; each leads to the one before of the same name.
   NameIndex FunctionsByName, OthersByName;

@@ -94,6 +94,7 @@ static void assignCommand(ProjectUnit &U, const CompileCommands &Commands,
     return;
   }
   U.Unit = *Found.front();
+  U.Unit.ByGCC = U.Built->By == Producer::GCC;
   if (Found.size() > 1)
     U.Problem = problem(U, Reason::BuiltTwice,
                         fmt::format("{} has {} different commands for it; "

@@ -91,9 +91,10 @@ static bool isSource(StringRef Path) {
 }
 
 static Expected<std::unique_ptr<CompiledUnit>>
-compile(Compiler &Clang, const std::string &Path, const Texts &All,
-        const std::vector<std::string> &Flags) {
+compile(Compiler &Clang, const std::string &Path, const ImageUnit *Built,
+        const Texts &All, const std::vector<std::string> &Flags) {
   TranslationUnit Unit;
+  Unit.ByGCC = Built && Built->By == Producer::GCC;
   Unit.Path = Path;
   Unit.Directory = llvm::sys::path::parent_path(Path).str();
   Unit.Arguments = {
@@ -161,15 +162,15 @@ static llvm::Error run(const Options &O) {
   for (const auto &[Path, Text] : *Old) {
     if (!isSource(Path) || !New->count(Path))
       continue;
-    auto Was = compile(Clang, Path, *Old, O.Flags);
+    std::vector<const ImageUnit *> Found = (*Program)->findUnits(Path);
+    const ImageUnit *Built = Found.empty() ? nullptr : Found.front();
+    auto Was = compile(Clang, Path, Built, *Old, O.Flags);
     if (!Was)
       return Was.takeError();
-    auto Is = compile(Clang, Path, *New, O.Flags);
+    auto Is = compile(Clang, Path, Built, *New, O.Flags);
     if (!Is)
       return Is.takeError();
-    std::vector<const ImageUnit *> Built = (*Program)->findUnits(Path);
-    Changes.push_back(
-        {Was->get(), Is->get(), Built.empty() ? nullptr : Built.front()});
+    Changes.push_back({Was->get(), Is->get(), Built});
     Units.push_back(std::move(*Was));
     Units.push_back(std::move(*Is));
   }

@@ -88,6 +88,7 @@ public:
                ? std::vector<const ImageFunction *>()
                : It->second;
   }
+  bool hasLocalSymbols(size_t) const override { return HasLocalSymbols; }
   std::vector<ImageSymbol> findData(size_t M,
                                     llvm::StringRef S) const override {
     auto It = Tables[M].Data.find(S.str());
@@ -115,6 +116,7 @@ public:
   std::deque<Module> Tables;
   std::deque<ImageFunction> Functions;
   mutable size_t DetailsRead = 0;
+  bool HasLocalSymbols = false;
 
 private:
   uint64_t NextAddress = 0x10000;
