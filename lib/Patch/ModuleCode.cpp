@@ -3,14 +3,16 @@
 //   near  anywhere within reach of its text: stubs of patchable entries and of
 //         functions that are new, and all trampolines, one after the other;
 //   pun   where the bytes of punned jumps lead (Pun.cpp): stubs of plain
-//         entries, scattered.
+//         entries, scattered;
+//   breakpoints
+//         where they lead while a debugger has its breakpoint in the last byte.
 //
 // The first word of a region holds the address of the process's `current`, so
 // that a stub reaches it relative to itself wherever the region lies.
 //
-// Both are reserved in one piece, so that an object costs four mappings however
-// many of its functions are changed, and the unwinder two
-// registrations, and a third one if it has patchable entries.
+// Each is reserved in one piece, so that an object costs six mappings however
+// many of its functions are changed, and the unwinder three registrations, and
+// a fourth one if it has patchable entries.
 
 #include "Patch/ModuleCode.h"
 
@@ -32,6 +34,8 @@ static constexpr uint64_t NearSize = 16ULL << 20;
 // Instruction fetch likes aligned targets; stubs of plain entries have no
 // choice.
 static constexpr uint64_t CodeAlignment = 16;
+// With endbr64 and the part that preserves r11.
+static constexpr int64_t LongestStub = 64;
 
 ProgramAddr ModuleCode::Region::freeFrom(ProgramAddr At, uint64_t Size) const {
   auto Next = Taken.upper_bound(At);
@@ -70,6 +74,31 @@ Error ModuleCode::makeNear() {
   return Error::success();
 }
 
+static bool overlapsAny(AddrRange Range, ArrayRef<AddrRange> Others) {
+  return llvm::any_of(Others, [&](AddrRange O) {
+    return Range.Begin < O.End && O.Begin < Range.End;
+  });
+}
+
+/// Without it a breakpoint in the last byte of a punned jump ends the program;
+/// a program at the lowest addresses has no room for it.
+void ModuleCode::makeBreakpoints(ArrayRef<AddrRange> Growing) {
+  std::optional<AddrRange> Range = breakpointRegion(Text, Pun->Memory.range());
+  if (!Range || overlapsAny(*Range, Growing))
+    return;
+  if (Expected<CodeRegion> Memory = CodeRegion::at(*Range))
+    Breakpoints.emplace(start(std::move(*Memory), CurrentWord));
+  else
+    llvm::consumeError(Memory.takeError());
+}
+
+ModuleCode::Region *ModuleCode::regionOf(ProgramAddr At) {
+  for (std::optional<Region> *R : {&Pun, &Breakpoints})
+    if (*R && (*R)->Memory.range().contains(At))
+      return &**R;
+  return nullptr;
+}
+
 Error ModuleCode::makePun() {
   if (Pun)
     return Error::success();
@@ -79,14 +108,13 @@ Error ModuleCode::makePun() {
     return Growing.takeError();
   Error Last = Error::success();
   for (AddrRange Range : punRegions(Text)) {
-    if (llvm::any_of(*Growing, [&](AddrRange G) {
-          return Range.Begin < G.End && G.Begin < Range.End;
-        }))
+    if (overlapsAny(Range, *Growing))
       continue;
     Expected<CodeRegion> Memory = CodeRegion::at(Range);
     if (Memory) {
       llvm::consumeError(std::move(Last));
       Pun.emplace(start(std::move(*Memory), CurrentWord));
+      makeBreakpoints(*Growing);
       return Error::success();
     }
     llvm::consumeError(std::move(Last));
@@ -125,13 +153,50 @@ Expected<ProgramAddr> ModuleCode::addStub(bool PreserveR11, unsigned Slot) {
 Expected<ProgramAddr> ModuleCode::findPlace(const EntryWindow &W,
                                             ProgramAddr Entry,
                                             StubForm Form) const {
-  std::optional<ProgramAddr> Place =
-      choosePun(Entry, W.Boundaries, Pun->Memory.range(), [&](ProgramAddr At) {
-        return Pun->freeFrom(At, stubSize(Form));
-      });
-  if (!Place)
+  AddrRange Range = Pun->Memory.range();
+  std::optional<ProgramAddr> First;
+  // The first one will do most of the time.
+  constexpr int Tries = 32;
+  for (int Try = 0; Try != Tries; ++Try) {
+    std::optional<ProgramAddr> Place =
+        choosePun(Entry, W.Boundaries, Range, [&](ProgramAddr At) {
+          return Pun->freeFrom(At, stubSize(Form));
+        });
+    if (!Place)
+      break;
+    if (canTakeBreakpoints(W, Entry, *Place))
+      return *Place;
+    First = First ? First : Place;
+    Range.Begin = *Place + 1;
+  }
+  if (!First)
     return makeError("no address is left for its stub");
-  return *Place;
+  return *First;
+}
+
+/// Is there room at each place where a breakpoint makes the jump lead?
+bool ModuleCode::canTakeBreakpoints(const EntryWindow &W, ProgramAddr Entry,
+                                    ProgramAddr Stub) const {
+  return llvm::all_of(
+      breakpointTargets(Entry, W.Boundaries, Stub), [&](ProgramAddr At) {
+        const Region *R = const_cast<ModuleCode *>(this)->regionOf(At);
+        return R && R->freeFrom(At, JumpSize) == At &&
+               (At + JumpSize <= Stub || At >= Stub + LongestStub);
+      });
+}
+
+/// From there it goes on to Stub, where there is room.
+void ModuleCode::catchBreakpoints(const EntryWindow &W, ProgramAddr Entry,
+                                  ProgramAddr Stub) {
+  for (ProgramAddr At : breakpointTargets(Entry, W.Boundaries, Stub)) {
+    Region *R = regionOf(At);
+    std::optional<std::array<uint8_t, 5>> Jump = encodeJump(At, Stub);
+    if (!R || !Jump || R->freeFrom(At, JumpSize) != At)
+      continue;
+    R->Memory.write(At, *Jump);
+    R->Taken[At] = At + JumpSize;
+    R->Unwind.add(describeStub(At, JumpSize, /*PushedAt=*/0));
+  }
 }
 
 Expected<Trampoline> ModuleCode::move(const EntryWindow &W,
@@ -187,6 +252,7 @@ ModuleCode::addPlain(const EntryWindow &W, ArrayRef<uint8_t> Code,
   Pun->Memory.write(*Stub, encodeStub(Form, *Stub, Pun->root(), Slot));
   Pun->Taken[*Stub] = *Stub + Size;
   Pun->Unwind.add(describeStub(*Stub, Size, stubPushedAt(Form)));
+  catchBreakpoints(W, Entry, *Stub);
   return PlainEntry{*Stub, *At, std::move(*T)};
 }
 
@@ -195,6 +261,8 @@ void ModuleCode::publishUnwind() {
     Near->Unwind.publish();
   if (Pun)
     Pun->Unwind.publish();
+  if (Breakpoints)
+    Breakpoints->Unwind.publish();
   Padding.publish();
 }
 

@@ -54,7 +54,9 @@ public:
   void publishUnwind();
 
   /// Memory mappings that this module's regions take (two per region).
-  unsigned mappings() const { return (Near ? 2 : 0) + (Pun ? 2 : 0); }
+  unsigned mappings() const {
+    return 2 * (Near.has_value() + Pun.has_value() + Breakpoints.has_value());
+  }
 
 private:
   /// A region begins with the word that its stubs read, and `ud2`.
@@ -74,6 +76,12 @@ private:
 
   llvm::Error makeNear();
   llvm::Error makePun();
+  void makeBreakpoints(llvm::ArrayRef<AddrRange> Growing);
+  Region *regionOf(ProgramAddr At);
+  bool canTakeBreakpoints(const EntryWindow &W, ProgramAddr Entry,
+                          ProgramAddr Stub) const;
+  void catchBreakpoints(const EntryWindow &W, ProgramAddr Entry,
+                        ProgramAddr Stub);
   static Region start(CodeRegion Memory, ProgramAddr CurrentWord);
   llvm::Expected<ProgramAddr> takeNear(llvm::ArrayRef<uint8_t> Bytes);
   llvm::Expected<ProgramAddr> findPlace(const EntryWindow &W, ProgramAddr Entry,
@@ -86,6 +94,9 @@ private:
   ProgramAddr CurrentWord;
   std::optional<Region> Near;
   std::optional<Region> Pun;
+  /// Where punned jumps lead with a breakpoint in their last byte. Not there if
+  /// these addresses are not free.
+  std::optional<Region> Breakpoints;
   UnwindSection Padding; ///< of jumps in the module's own text
 };
 

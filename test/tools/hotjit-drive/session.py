@@ -21,6 +21,8 @@ import client
 import saves
 
 ENDS = ("reloaded", "refused", "failed", "unchanged")
+# Further events that the launcher prints a line for.
+TOLD = ("settled", "undone", "redone")
 
 
 def lines_of(event):
@@ -28,7 +30,9 @@ def lines_of(event):
     verdicts = event.get("verdicts", [])
     kinds = [v["verdict"] for v in verdicts]
     if event["event"] == "refused":
-        return max(1, kinds.count("refused")) + ("held" in kinds)
+        return (max(1, kinds.count("refused") + kinds.count("pending"))
+                + any(v["verdict"] == "held" and v.get("edited", True)
+                      for v in verdicts))
     return 1 + sum(1 for v in verdicts if v.get("message") and
                    v["verdict"] in ("note", "pending", "partial"))
 
@@ -73,11 +77,14 @@ class Session:
         self.file_events = [] # those of --events
         self.printed = collections.Counter()  # the launcher's lines, by reload
         self.lines = []       # lines of the launcher, all
+        self.told = collections.Counter()  # events of TOLD, by name
         self.output = []      # lines of the program, all
         self.answers = 0      # how many of them no step has waited for
         self.ended = set()
         self.last = None
         self.kept = {}
+        self.gdb = None       # while one stays attached
+        self.gdb_asked = self.gdb_done = 0
         self.clients = {}
         self.checked_exit = False
         self.ready_line = False
@@ -110,6 +117,8 @@ class Session:
         elif kind == "event":
             self.history.append(item)
             self.events.append(item)
+        elif kind == "gdb":
+            self.hear_gdb(item)
         elif kind == "file":
             self.file_events += map(json.loads, item)
 
@@ -199,6 +208,8 @@ class Session:
 
     def kill(self):
         """Ends launcher and program: they are in a session of their own."""
+        if self.gdb:
+            self.gdb.kill()
         if hasattr(self, "launcher") and not self.gone():
             try:
                 os.killpg(self.launcher.pid, signal.SIGKILL)
@@ -210,7 +221,8 @@ class Session:
     def execute(self, line):
         name, _, text = line.partition(" ")
         # What goes to the program is not ours to read.
-        rest = [text] if name in ("step", "send") else shlex.split(text)
+        rest = ([text] if name in ("step", "send", "debug", "debug-go")
+                else shlex.split(text))
         if name in saves.WAYS:
             return self.save(saves.WAYS[name], rest)
         command = getattr(self, "do_" + name.replace("-", "_"), None)
@@ -295,6 +307,11 @@ class Session:
         self.last = event
         if name in ENDS:
             self.await_line(event)
+        elif name in TOLD and "--quiet" not in self.options.run_options:
+            self.told[name] += 1
+            self.wait(lambda: self.told[name] <= sum(
+                f"{name}:" in line for line in self.lines) or self.gone(),
+                f"the launcher's line for '{name}'")
 
     def await_line(self, event):
         if "--quiet" not in self.options.run_options:
@@ -396,6 +413,55 @@ class Session:
             overdue.cancel()
         if gdb.returncode != 0:
             raise Failed(f"gdb ended with status {gdb.returncode}")
+
+    # A gdb that stays: it reads commands from a pipe, one after the other, so
+    # the marker that we let it echo comes when the command before is done.
+    MARK = "<<done>>"
+
+    def ask_gdb(self, command):
+        self.gdb_asked += 1
+        self.gdb.stdin.write(f"{command}\necho \\n{self.MARK}\\n\n".encode())
+
+    def hear_gdb(self, lines):
+        for line in lines:
+            if line == self.MARK:
+                self.gdb_done += 1
+            elif line.strip():
+                self.say("gdb: " + line)
+
+    def do_debug(self, words):
+        if words == ["attach"]:
+            self.gdb = subprocess.Popen(
+                ["gdb", "-q", "-nx", "-ex", "set prompt", "-ex",
+                 "set confirm off", "-ex", "set pagination off",
+                 "-ex", "set width 0", "-p",
+                 str(self.pid)], stdin=subprocess.PIPE, bufsize=0,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                start_new_session=True)
+            Reader(self.gdb.stdout, "gdb", self.queue)
+            self.gdb_asked = self.gdb_done = 0
+        command = "info inferiors" if words == ["attach"] else " ".join(words)
+        self.ask_gdb(command)
+        self.do_debug_wait([])
+
+    def do_debug_go(self, words):
+        self.ask_gdb(" ".join(words) or "continue")
+
+    def do_debug_wait(self, _):
+        self.wait(lambda: self.gdb_done == self.gdb_asked
+                  or "gdb" in self.ended, "gdb")
+
+    def do_debug_interrupt(self, _):
+        self.gdb.send_signal(signal.SIGINT)
+        self.do_debug_wait([])
+
+    def do_debug_end(self, _):
+        """Lets the program go."""
+        self.gdb.stdin.write(b"detach\nquit\n")
+        self.wait(lambda: "gdb" in self.ended, "gdb's end")
+        self.gdb.wait(timeout=self.left())
+        self.gdb = None
+        self.ended.discard("gdb")
 
     def do_signal(self, words):
         self.launcher.send_signal(getattr(signal, "SIG" + words[0]))

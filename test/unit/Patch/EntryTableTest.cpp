@@ -1,7 +1,10 @@
 #include "Patch/EntryTable.h"
 
 #include "Child.h"
+#include "Patch/arch/x86_64/Decoder.h"
+#include "Patch/arch/x86_64/Relocate.h"
 #include "TestProgram.h"
+#include "llvm/Support/MathExtras.h"
 #include "gmock/gmock.h"
 #include <atomic>
 #include <cstring>
@@ -10,6 +13,7 @@
 #include <thread>
 #include <ucontext.h>
 #include <unwind.h>
+#include <utility>
 
 using namespace hotjit;
 using testing::HasSubstr;
@@ -159,7 +163,48 @@ TEST_F(EntryTableTest, ArmsWhatCompilersWriteAndChangesNothingByIt) {
     armAll(All);
     for (const TestProgram::Function &F : All)
       expectOriginal(F);
-    EXPECT_LE(Entries->mappings(), 4u);
+    EXPECT_LE(Entries->mappings(), 6u);
+  });
+}
+
+// G1: for a debugger a statement of the old body begins within what is a jump
+// now.
+TEST_F(EntryTableTest, SurvivesBreakpointsInItsJumps) {
+  inChild([&] {
+    create();
+    std::vector<TestProgram::Function> All = targets();
+    llvm::erase_if(
+        All, [](const TestProgram::Function &F) { return F.Entry.Patchable; });
+    armAll(All);
+    ProgramAddr New(reinterpret_cast<uint64_t>(&replacement));
+    for (const TestProgram::Function &F : All)
+      lead(F, New);
+    ASSERT_FALSE(bool(Entries->table().publish()));
+    uint64_t First = llvm::alignDown(Program.text().Begin.value(), 4096);
+    ASSERT_EQ(mprotect(reinterpret_cast<void *>(First),
+                       Program.text().End.value() - First,
+                       PROT_READ | PROT_WRITE | PROT_EXEC),
+              0);
+    std::unique_ptr<Decoder> Decode = llvm::cantFail(Decoder::create());
+    std::map<unsigned, unsigned> Tried;
+    for (const TestProgram::Function &F : All) {
+      ProgramAddr Entry = F.Entry.Entry;
+      EntryWindow W = llvm::cantFail(
+          findWindow(*Decode, Program.fileBytes(Entry, F.Entry.Size), Entry,
+                     F.Entry.Size));
+      auto *Jump = reinterpret_cast<uint8_t *>(Entry.value());
+      ASSERT_EQ(Jump[0], 0xe9) << F.Name;
+      for (unsigned K = 1; K != JumpSize; ++K) {
+        if (!(W.Boundaries >> K & 1))
+          continue;
+        uint8_t Before = std::exchange(Jump[K], uint8_t(0xcc));
+        EXPECT_EQ(call(F)(3, 4), replacement(3, 4)) << F.Name << '+' << K;
+        Jump[K] = Before;
+        ++Tried[K];
+      }
+    }
+    for (unsigned K : {1, 2, 3, 4})
+      EXPECT_GT(Tried[K], 0u) << K;
   });
 }
 

@@ -50,6 +50,26 @@ TEST(PunTest, ChoosesWhatIsFree) {
                          [&](ProgramAddr) { return Region.End; }));
 }
 
+TEST(PunTest, KnowsWhereABreakpointMakesAJumpLead) {
+  AddrRange Text = {ProgramAddr(0x555555000000), ProgramAddr(0x555555100000)};
+  AddrRange Region = punRegions(Text).front();
+  ProgramAddr Site(0x555555012345), Stub = Site + 5 + 0x3f071661;
+  ASSERT_TRUE(Region.contains(Stub));
+  llvm::SmallVector<ProgramAddr, 4> Targets =
+      breakpointTargets(Site, 0b11110, Stub);
+  ASSERT_EQ(Targets.size(), 4u);
+  EXPECT_EQ(Targets[0], Site + 5 + 0x3f0716cc);
+  EXPECT_EQ(Targets[1], Site + 5 + 0x3f07cc61);
+  EXPECT_EQ(Targets[2], Site + 5 + 0x3fcc1661);
+  EXPECT_EQ(Targets[3], Site + 5 + int32_t(0xcc071661));
+  for (int I : {0, 1, 2})
+    EXPECT_TRUE(Region.contains(Targets[I]));
+  EXPECT_TRUE(breakpointRegion(Text, Region)->contains(Targets[3]));
+  // A program that is not position-independent has nothing below it.
+  AddrRange Low = {ProgramAddr(0x400000), ProgramAddr(0x500000)};
+  EXPECT_FALSE(breakpointRegion(Low, punRegions(Low).front()));
+}
+
 TEST(PunTest, EveryEntryOfAModuleHasHundredsOfPlacesInEachRegion) {
   AddrRange Text = {ProgramAddr(0x555555000000), ProgramAddr(0x555555800000)};
   for (AddrRange Region : punRegions(Text))

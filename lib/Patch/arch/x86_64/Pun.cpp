@@ -20,6 +20,15 @@
 // as long as the module's text, that distance above it, holds 169 places for
 // every entry of the module. So one mapping serves them all.
 
+// One more comes by: a debugger. Its table of lines says that a statement
+// begins at one of these boundaries, and there it writes `int3`, cc, into what
+// is the jump now: `break FUNCTION` means the place behind the prologue, which
+// is +4 for many a function. The jump then leads elsewhere, and to a definite
+// place: for each boundary there is one. Code that goes on to the stub is put
+// there too. For the boundaries up to +3 that is in the same region, for +4 it
+// is 0x34 times 16 MiB below the module, where a position-independent program
+// has nothing.
+
 #include "Patch/arch/x86_64/Pun.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -84,10 +93,38 @@ choosePun(ProgramAddr Site, unsigned Boundaries, AddrRange Region,
   }
 }
 
+static constexpr uint32_t Breakpoint = 0xcc;
+
+llvm::SmallVector<ProgramAddr, 4>
+breakpointTargets(ProgramAddr Site, unsigned Boundaries, ProgramAddr Stub) {
+  llvm::SmallVector<ProgramAddr, 4> Targets;
+  ProgramAddr After = Site + 5;
+  auto Distance = static_cast<uint32_t>(Stub - After);
+  for (unsigned Byte = 0; Byte != 4; ++Byte)
+    if (Boundaries & (2u << Byte)) {
+      uint32_t Changed = Distance & ~(0xffu << (8 * Byte));
+      Changed |= Breakpoint << (8 * Byte);
+      Targets.push_back(After + static_cast<int32_t>(Changed));
+    }
+  return Targets;
+}
+
+std::optional<AddrRange> breakpointRegion(AddrRange Text, AddrRange Region) {
+  // Byte 4 of the distance, which is the same for all of Region but for carries
+  // from the length of the text.
+  constexpr uint64_t Step = 1u << 24;
+  uint64_t Top = static_cast<uint64_t>(Region.Begin - Text.Begin) / Step;
+  uint64_t Down = (Top + 0x100 - Breakpoint) * Step;
+  if (Region.Begin.value() <= Down)
+    return std::nullopt;
+  return AddrRange{Region.Begin + -static_cast<int64_t>(Down),
+                   Region.End + -static_cast<int64_t>(Down)};
+}
+
 llvm::SmallVector<AddrRange, 16> punRegions(AddrRange Text) {
-  // The part of a 16 MiB step that takes in seven allowed values of byte 3: 06,
-  // 07, 0e, 16, 17, 1e and 1f. Seven times 169 places in the worst case.
-  constexpr uint64_t FirstDistance = 0x060000, LastDistance = 0x1fffff;
+  // The part of a 16 MiB step that takes in all allowed values of byte 3, and
+  // cc, which a breakpoint makes of it. 13 times 169 places in the worst case.
+  constexpr uint64_t FirstDistance = 0x060000, LastDistance = 0xccffff;
   // The module's data, the heap (above an executable) and whatever it maps next
   // want the near addresses; the distance of 1 GiB is tried first.
   constexpr uint8_t Order[] = {0x3f, 0x37, 0x60, 0x61, 0x2f, 0x27, 0x1f,

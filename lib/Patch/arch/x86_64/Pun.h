@@ -4,6 +4,7 @@
 #include "Support/ProgramAddr.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/SmallVector.h"
 #include <optional>
 
 namespace hotjit {
@@ -21,6 +22,15 @@ std::optional<uint32_t> nextPun(uint32_t First, unsigned Boundaries);
 std::optional<ProgramAddr>
 choosePun(ProgramAddr Site, unsigned Boundaries, AddrRange Region,
           llvm::function_ref<ProgramAddr(ProgramAddr)> FreeFrom);
+
+/// Where a jump from Site to Stub leads while a debugger has its breakpoint
+/// (`int3`) in one of the bytes at Boundaries. Ascending by boundary.
+llvm::SmallVector<ProgramAddr, 4>
+breakpointTargets(ProgramAddr Site, unsigned Boundaries, ProgramAddr Stub);
+
+/// The region in which the targets for boundary 4 lie if the stubs lie in
+/// Region; nullopt if there are no such addresses.
+std::optional<AddrRange> breakpointRegion(AddrRange Text, AddrRange Region);
 
 /// Where memory for the stubs of all entries in Text must lie so that each has
 /// hundreds of places in it, whatever its boundaries are: several such regions,
