@@ -375,6 +375,17 @@ const ImageFunction *Image::functionAt(ProgramAddr A) const {
   return nullptr;
 }
 
+std::optional<Image::Line> Image::lineAt(const ImageUnit &Unit,
+                                         ProgramAddr A) const {
+  size_t Index = static_cast<size_t>(&Unit - S->Units.data());
+  const ModuleFile &M = S->Files[Unit.Module];
+  uint64_t FileAddress = A.value() - S->Modules[Unit.Module].LoadBias;
+  std::optional<Line> Found = M.Dwarf->lineAt(*S->DwarfOf[Index], FileAddress);
+  // As in readDetails.
+  S->DwarfOf[Index]->clear();
+  return Found;
+}
+
 size_t Image::functionCount() const {
   size_t Count = 0;
   for (size_t I = 0; I != S->Modules.size(); ++I)

@@ -217,6 +217,18 @@ public:
   bool hasLocalSymbols(const ImageModule &Module) const;
   /// The function whose code holds A; null if none.
   const ImageFunction *functionAt(ProgramAddr A) const;
+  /// The line, of the function that the code at A in Unit belongs to, that the
+  /// code was made from: of an inlined call, the line of the call. Nullopt if
+  /// debug info does not say.
+  struct Line {
+    std::string File; ///< absolute
+    unsigned Number = 0;
+  };
+  std::optional<Line> lineAt(const ImageUnit &Unit, ProgramAddr A) const;
+  /// As lineAt, by an ELF object that was linked in memory: its headers have
+  /// the sections' addresses, its debug information is relocated. Nullopt too
+  /// if it has no code at A.
+  static std::optional<Line> lineInObject(llvm::StringRef Elf, ProgramAddr A);
   /// How many functions the modules with debug info have, for `ready`.
   size_t functionCount() const;
   /// Bytes of [A, A+Size) as the file has them, relocations not applied; empty

@@ -147,6 +147,65 @@ bool DwarfUnits::readUnit(DWARFUnit &U, SourcePaths &Paths) {
   return true;
 }
 
+std::optional<Image::Line> Image::lineInObject(StringRef Elf, ProgramAddr A) {
+  namespace object = llvm::object;
+  llvm::Expected<object::ELF64LEObjectFile> File =
+      object::ELF64LEObjectFile::create(llvm::MemoryBufferRef(Elf, ""));
+  if (!File) {
+    llvm::consumeError(File.takeError());
+    return std::nullopt;
+  }
+  if (llvm::none_of(File->sections(), [&](object::SectionRef S) {
+        return S.isText() && S.getAddress() <= A.value() &&
+               A.value() - S.getAddress() < S.getSize();
+      }))
+    return std::nullopt;
+  auto Ignore = [](Error E) { llvm::consumeError(std::move(E)); };
+  using Context = llvm::DWARFContext;
+  std::unique_ptr<Context> Dwarf =
+      Context::create(*File, Context::ProcessDebugRelocations::Ignore, nullptr,
+                      "", Ignore, Ignore);
+  using Info = llvm::DILineInfoSpecifier;
+  llvm::DIInliningInfo Calls = Dwarf->getInliningInfoForAddress(
+      {A.value(), object::SectionedAddress::UndefSection},
+      {Info::FileLineInfoKind::AbsoluteFilePath, Info::FunctionNameKind::None});
+  if (Calls.getNumberOfFrames() == 0)
+    return std::nullopt;
+  // The last is the function itself, those before it were inlined into it.
+  const llvm::DILineInfo &Found = Calls.getFrame(Calls.getNumberOfFrames() - 1);
+  if (Found.Line == 0)
+    return std::nullopt;
+  return Image::Line{Found.FileName, Found.Line};
+}
+
+std::optional<Image::Line> DwarfUnits::lineAt(DWARFUnit &U,
+                                              uint64_t FileAddress) const {
+  using Kind = llvm::DILineInfoSpecifier::FileLineInfoKind;
+  const DWARFDebugLine::LineTable *Lines = Context->getLineTableForUnit(&U);
+  if (!Lines)
+    return std::nullopt;
+  llvm::DILineInfo Info;
+  // From the innermost call that was inlined there to the function itself.
+  llvm::SmallVector<DWARFDie, 4> Chain;
+  U.getInlinedChainForAddress(FileAddress, Chain);
+  if (Chain.size() > 1) {
+    uint32_t File = 0, Column = 0, Discriminator = 0;
+    Chain[Chain.size() - 2].getCallerFrame(File, Info.Line, Column,
+                                           Discriminator);
+    if (!Lines->getFileNameByIndex(File, U.getCompilationDir(),
+                                   Kind::AbsoluteFilePath, Info.FileName))
+      return std::nullopt;
+  } else if (!Lines->getFileLineInfoForAddress(
+                 {FileAddress, llvm::object::SectionedAddress::UndefSection},
+                 /*Approximate=*/false, U.getCompilationDir(),
+                 Kind::AbsoluteFilePath, Info)) {
+    return std::nullopt;
+  }
+  if (Info.Line == 0)
+    return std::nullopt;
+  return Image::Line{Info.FileName, Info.Line};
+}
+
 Error DwarfUnits::readSources(DWARFUnit &U, ImageUnit &Head,
                               SourcePaths &Paths) {
   std::optional<uint64_t> Offset =

@@ -48,6 +48,9 @@ public:
   /// The first complaint of LLVM's reader since the last call; empty if none.
   std::string takeComplaint() { return std::exchange(Complaint, {}); }
 
+  /// As Image::lineAt, of a file address.
+  std::optional<Image::Line> lineAt(llvm::DWARFUnit &Unit,
+                                    uint64_t FileAddress) const;
   /// The paths that the values of DW_AT_decl_file in Unit mean, by value.
   llvm::ArrayRef<llvm::StringRef> fileNames(llvm::DWARFUnit &Unit) const;
 

@@ -40,6 +40,9 @@ public:
   Error writeDown(LinkGraph &G);
   void enlist();
   void delist();
+  std::optional<Image::Line> lineAt(ProgramAddr A) const {
+    return Image::lineInObject({Bytes.data(), Bytes.size()}, A);
+  }
 
 private:
   std::vector<char> Bytes;
@@ -113,6 +116,15 @@ DebugObjects::DebugObjects() = default;
 DebugObjects::~DebugObjects() {
   HOTJIT_ASSERT(Registered.empty() && BeingLinked.empty(),
                 "objects registered with debuggers outlive their session");
+}
+
+std::optional<Image::Line> DebugObjects::lineAt(ProgramAddr A) {
+  std::lock_guard Lock(M);
+  for (const auto &Entry : Registered)
+    for (const std::unique_ptr<DebugObject> &Object : Entry.second)
+      if (std::optional<Image::Line> Line = Object->lineAt(A))
+        return Line;
+  return std::nullopt;
 }
 
 void DebugObjects::retain() {

@@ -1,6 +1,7 @@
 #ifndef HOTJIT_LINK_DEBUGOBJECTS_H
 #define HOTJIT_LINK_DEBUGOBJECTS_H
 
+#include "Image/Image.h"
 #include "llvm/ExecutionEngine/Orc/LinkGraphLinkingLayer.h"
 #include <map>
 #include <memory>
@@ -18,6 +19,9 @@ public:
 
   /// From now on nothing is taken back: debuggers know the objects for ever.
   void retain();
+
+  /// The source line that the code at A was made from.
+  std::optional<Image::Line> lineAt(ProgramAddr A);
 
   void notifyMaterializing(llvm::orc::MaterializationResponsibility &MR,
                            llvm::jitlink::LinkGraph &G,

@@ -276,6 +276,10 @@ StagedGeneration Staging::collect(const LoadedObjects &Loaded) const {
   return Staged;
 }
 
+std::optional<Image::Line> Linker::lineAt(ProgramAddr A) const {
+  return S->Objects->lineAt(A);
+}
+
 Linker::Linker(std::unique_ptr<State> S) : S(std::move(S)) {}
 Linker::~Linker() = default;
 

@@ -81,6 +81,9 @@ public:
   /// that needs it.
   llvm::Expected<StagedGeneration> stage(Plan &P, const Identities &Added);
 
+  /// As Image::lineAt, of code that this linker made.
+  std::optional<Image::Line> lineAt(ProgramAddr A) const;
+
 private:
   struct State;
   explicit Linker(std::unique_ptr<State> S);

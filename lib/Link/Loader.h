@@ -47,6 +47,10 @@ public:
   llvm::Expected<LoadedObjects> load(std::vector<LoadableObject> Objects);
   /// Frees all memory. The code must not run any more.
   llvm::Error unload(LoadedObjects Loaded);
+  /// By the debug information of what is loaded.
+  std::optional<Image::Line> lineAt(ProgramAddr A) const {
+    return Debug->lineAt(A);
+  }
   /// For errors that nobody can act on.
   void report(llvm::Error E) { Session->reportError(std::move(E)); }
 

@@ -114,8 +114,10 @@ static std::vector<EntrySite> entriesOf(const Plan &P) {
   return Sites;
 }
 
+static bool goesAway(const ArmProblem &P) { return P.Retry; }
+
 /// The plan's verdicts with a refusal at each function whose entry cannot be
-/// armed; its neighbours are held.
+/// armed, or pending if what prevents it goes away; its neighbours are held.
 static std::vector<Verdict> notPatchable(const Plan &P,
                                          ArrayRef<ArmProblem> Problems) {
   std::vector<Verdict> Result;
@@ -126,11 +128,12 @@ static std::vector<Verdict> notPatchable(const Plan &P,
       for (const PlannedFunction &F : U.Functions)
         for (const ArmProblem &Problem : Problems)
           if (F.Symbol == V.Symbol && F.Entry == Problem.Entry) {
-            V.Kind = VerdictKind::Refused;
+            V.Kind =
+                Problem.Retry ? VerdictKind::Pending : VerdictKind::Refused;
             V.Code = Reason::NotPatchable;
             V.Message = Problem.Why;
             if (Problem.Retry)
-              V.Message += "; nothing was written, save again to retry";
+              V.Message += "; goes live when that is over";
           }
     Result.push_back(std::move(V));
   }
@@ -156,8 +159,9 @@ std::optional<Event> Session::commitPlan(Attempt &A, Plan P) {
 
   // Can every entry lead somewhere else? Looks, writes nothing.
   std::vector<EntrySite> Sites = entriesOf(P);
+  // What stands in the way for a moment only does not end it here.
   std::vector<ArmProblem> Problems = Around.Passes.probe(Sites);
-  if (!Problems.empty())
+  if (!all_of(Problems, goesAway))
     return refuse(A, notPatchable(P, Problems));
 
   // Make the code. Everything it needs is resolved when this returns, and
@@ -190,6 +194,8 @@ std::optional<Event> Session::commitPlan(Attempt &A, Plan P) {
   }
   if (!Problems.empty()) {
     Staged->abandon();
+    if (all_of(Problems, goesAway))
+      waitFor(std::move(Sites), A.Files);
     return refuse(A, notPatchable(P, Problems));
   }
 
@@ -205,11 +211,16 @@ std::optional<Event> Session::commitPlan(Attempt &A, Plan P) {
   }
 
   // Which bodies are left behind? Asked before the store, looked for after it.
-  std::vector<std::pair<size_t, AddrRange>> Bodies;
+  Next.Functions.clear();
+  std::vector<size_t> VerdictOf;
   for (size_t I = 0; I != P.Verdicts.size(); ++I)
     for (const StagedFunction &F : Staged->Functions)
-      if (!F.Added && F.Symbol == P.Verdicts[I].Symbol)
-        Bodies.push_back({I, Around.Passes.bodyOf(F.Identity)});
+      if (!F.Added && F.Symbol == P.Verdicts[I].Symbol) {
+        Next.Functions.push_back(
+            {A.Id, P.Verdicts[I], F.Identity, builtUnit(F.Unit)});
+        VerdictOf.push_back(I);
+      }
+  std::vector<LeftBody> Left = bodiesOf(Next.Functions);
 
   // Beyond this point nothing can be refused: the next store is the commit.
   adopt(P, *Staged, Next);
@@ -227,11 +238,45 @@ std::optional<Event> Session::commitPlan(Attempt &A, Plan P) {
   Current = Generations.size() - 1;
   A.Times.Total = Around.Time.now() - A.FirstEvent;
 
-  lookAtStacks(Bodies, P.Verdicts);
+  std::vector<std::string> Where = lookAtStacks(std::move(Left));
+  for (size_t I = 0; I != Where.size(); ++I)
+    if (!Where[I].empty())
+      markPending(P.Verdicts[VerdictOf[I]], Where[I]);
   E.What = Event::Kind::Reloaded;
   E.Generation = G->Number;
   E.Verdicts = std::move(P.Verdicts);
   return E;
+}
+
+// Soon enough for who has just removed a breakpoint; rare enough to wait for
+// hours for who has not.
+static constexpr Nanoseconds FirstTry = std::chrono::milliseconds(100);
+static constexpr Nanoseconds RarestTry = std::chrono::seconds(2);
+
+/// Somebody else's bytes stand in an entry, or a thread could be harmed. Looks
+/// again and again, and reloads Files when nothing is in the way.
+void Session::waitFor(std::vector<EntrySite> Sites,
+                      const std::set<std::string> &Files) {
+  std::vector<std::string> Again(Files.begin(), Files.end());
+  // Longer if it has just been tried: what was free was taken again.
+  Nanoseconds Interval =
+      TriedAgain.count() ? std::min(TriedAgain * 2, RarestTry) : FirstTry;
+  Waits = Waiting{std::move(Sites), std::move(Again),
+                  Around.Time.now() + Interval, Interval};
+}
+
+void Session::tryAgain() {
+  if (!Around.Passes.probe(Waits->Sites).empty()) {
+    Waits->Interval = std::min(Waits->Interval * 2, RarestTry);
+    Waits->Next = Around.Time.now() + Waits->Interval;
+    return;
+  }
+  Waiting Was = std::move(*Waits);
+  Waits.reset();
+  if (dirtyFiles().empty())
+    return;
+  begin(std::move(Was.Files), Around.Time.now(), nullptr);
+  TriedAgain = Was.Interval;
 }
 
 /// Functions of units that no edit can reach.
@@ -272,73 +317,4 @@ void Session::adopt(const Plan &P, const StagedGeneration &Staged,
     if (V.Linkage != SymbolLinkage::Internal)
       Next.Added.Variables[{"", V.Symbol}] = Added;
   }
-}
-
-// Looking at stacks while something is pending costs a little; it starts
-// often enough for a person to see `settled` at once, and gets rarer so that
-// a loop that never ends costs nothing over a day.
-static constexpr Nanoseconds FirstPendingLook = std::chrono::milliseconds(50);
-static constexpr Nanoseconds LongestPendingLook = std::chrono::seconds(5);
-
-static std::string describe(const FrameHit &Hit) {
-  std::string Thread =
-      Hit.ThreadName.empty()
-          ? fmt::format("thread {}", Hit.Thread)
-          : fmt::format("thread {} '{}'", Hit.Thread, Hit.ThreadName);
-  return Hit.Certain ? fmt::format("on the stack of {}", Thread)
-                     : fmt::format("perhaps on the stack of {}", Thread);
-}
-
-void Session::lookAtStacks(
-    const std::vector<std::pair<size_t, AddrRange>> &Bodies,
-    std::vector<Verdict> &Verdicts) {
-  std::vector<AddrRange> Ranges;
-  for (const auto &[Index, Body] : Bodies)
-    Ranges.push_back(Body);
-  // Hits come sorted by nothing; the first one of a function names it.
-  std::set<size_t> Seen;
-  for (const FrameHit &Hit : Around.Passes.findFrames(Ranges)) {
-    if (!Seen.insert(Hit.Range).second)
-      continue;
-    Verdict &V = Verdicts[Bodies[Hit.Range].first];
-    V.Kind = VerdictKind::Pending;
-    if (!V.Message.empty())
-      V.Message += "; ";
-    V.Message += describe(Hit) + ": runs the old code until it returns";
-    Pending.push_back({InFlight->Id, V, Bodies[Hit.Range].second});
-  }
-  if (Pending.empty())
-    return;
-  PendingInterval = FirstPendingLook;
-  NextPendingLook = Around.Time.now() + PendingInterval;
-}
-
-void Session::watchPending() {
-  std::vector<AddrRange> Ranges;
-  for (const PendingFunction &P : Pending)
-    Ranges.push_back(P.OldBody);
-  std::set<size_t> Alive;
-  for (const FrameHit &Hit : Around.Passes.findFrames(Ranges))
-    Alive.insert(Hit.Range);
-  std::vector<PendingFunction> Left;
-  std::map<unsigned, Event> Settled;
-  for (size_t I = 0; I != Pending.size(); ++I) {
-    if (Alive.count(I)) {
-      Left.push_back(Pending[I]);
-      continue;
-    }
-    Event &E = Settled[Pending[I].Reload];
-    E.What = Event::Kind::Settled;
-    E.Reload = Pending[I].Reload;
-    E.Verdicts.push_back(Pending[I].Function);
-  }
-  Pending = std::move(Left);
-  for (auto &[Reload, E] : Settled)
-    tell(std::move(E));
-  if (Pending.empty()) {
-    NextPendingLook.reset();
-    return;
-  }
-  PendingInterval = std::min(PendingInterval * 2, LongestPendingLook);
-  NextPendingLook = Around.Time.now() + PendingInterval;
 }

@@ -107,6 +107,8 @@ Session::unitsToCompile(const std::set<std::string> &Dirty) const {
 
 void Session::begin(std::vector<std::string> Changed, Nanoseconds EventTime,
                     Reply Done) {
+  Waits.reset(); // Its files are dirty still.
+  TriedAgain = Nanoseconds(0);
   auto A = std::make_shared<Attempt>();
   A->FirstEvent = A->LastEvent = EventTime;
   bool Joins = false;
@@ -356,6 +358,8 @@ Nanoseconds Session::commitTime(const Attempt &A) const {
 
 std::optional<Nanoseconds> Session::nextWake() const {
   std::optional<Nanoseconds> Next = NextPendingLook;
+  if (Waits && !InFlight)
+    Next = Next ? std::min(*Next, Waits->Next) : Waits->Next;
   if (InFlight && InFlight->Compiled) {
     Nanoseconds Commit = commitTime(*InFlight);
     Next = Next ? std::min(*Next, Commit) : Commit;
@@ -369,6 +373,8 @@ void Session::wake() {
     conclude();
   if (NextPendingLook && *NextPendingLook <= Now)
     watchPending();
+  if (Waits && !InFlight && Waits->Next <= Now)
+    tryAgain();
 }
 
 void Session::conclude() {
@@ -430,44 +436,9 @@ void Session::tell(Event E) {
   Around.Tell(E);
 }
 
-Event Session::stepped(Event::Kind What, unsigned Generation) {
-  // An attempt in flight compared with a generation that is no longer live.
-  if (InFlight) {
-    *InFlight->Cancel = true;
-    finish(fail(*InFlight, "superseded", "undo or redo took over"));
-  }
-  for (size_t I = 0; I != Generations.size(); ++I)
-    if (Generations[I].Number == Generation)
-      Current = I;
-  Warming.clear(); // Of another live text.
-  Ahead.clear();
-  Ahead = dirtyFiles();
-  Pending.clear();
-  NextPendingLook.reset();
-  Event E;
-  E.What = What;
-  E.Generation = Generation;
-  E.Files.assign(Ahead.begin(), Ahead.end());
-  tell(E);
-  return Past.back();
-}
-
-Expected<Event> Session::undo() {
-  Expected<Generation> G = Around.Passes.undo();
-  if (!G)
-    return G.takeError();
-  return stepped(Event::Kind::Undone, G->Number);
-}
-
-Expected<Event> Session::redo() {
-  Expected<Generation> G = Around.Passes.redo();
-  if (!G)
-    return G.takeError();
-  return stepped(Event::Kind::Redone, G->Number);
-}
-
 Event Session::pause() {
   Paused = true;
+  Waits.reset(); // Resuming reloads what is dirty.
   Event E;
   E.What = Event::Kind::Paused;
   E.Generation = Generations[Current].Number;
@@ -488,7 +459,9 @@ Event Session::resume() {
   return Told;
 }
 
-SessionStatus Session::status() const {
+SessionStatus Session::status() {
+  if (!Pending.empty())
+    watchPending();
   const Live &Now = Generations[Current];
   SessionStatus S;
   S.Generation = Now.Number;
@@ -504,8 +477,10 @@ SessionStatus Session::status() const {
   for (const auto &[Key, Function] : Now.Replaced)
     S.Functions.push_back(
         {Function.first, Key.second, Key.first, Function.second});
-  for (const PendingFunction &P : Pending)
-    S.Pending.push_back(P.Function.Name);
+  for (const PendingFunction &P : Pending) {
+    S.Pending.push_back(P.Body.Of.Function.Name);
+    append_range(S.PendingFrames, P.Frames);
+  }
   return S;
 }
 

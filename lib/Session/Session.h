@@ -51,6 +51,13 @@ struct SessionStatus {
   std::vector<std::string> Dirty; ///< saved, but not live: refused or failed
   std::vector<LiveFunction> Functions; ///< that do not run their built body
   std::vector<std::string> Pending;    ///< functions with an old frame alive
+  /// The frames that keep them so, by thread.
+  struct OldFrames {
+    std::string Function;
+    FrameHit Hit;
+    std::optional<SourcePlace> Place; ///< where the innermost goes on
+  };
+  std::vector<OldFrames> PendingFrames;
 };
 
 /// Owns all state of hotjit in one program and runs the passes in order.
@@ -106,7 +113,8 @@ public:
   Event pause();
   Event resume();
 
-  SessionStatus status() const;
+  /// Looks for the frames of pending functions anew.
+  SessionStatus status();
   /// What last happened to the function with this name or symbol.
   std::vector<std::pair<unsigned, Verdict>>
   history(llvm::StringRef Function) const;
@@ -119,6 +127,9 @@ public:
 private:
   struct Attempt;
   struct Live;
+  struct Switched;
+  struct LeftBody;
+  struct PendingFunction;
 
   void begin(std::vector<std::string> Changed, Nanoseconds EventTime,
              Reply Done);
@@ -143,16 +154,25 @@ private:
   std::optional<Event> commitPlan(Attempt &A, Plan P);
   bool askForCode(Attempt &A, const Plan &P);
   bool askForWhole(Attempt &A);
+  void waitFor(std::vector<EntrySite> Sites,
+               const std::set<std::string> &Files);
+  void tryAgain();
   Event refuse(Attempt &A, std::vector<Verdict> Verdicts);
   Event fail(Attempt &A, std::string Stage, std::string Message);
   std::vector<Verdict> problemsOf(const Attempt &A) const;
   void adopt(const Plan &P, const StagedGeneration &Staged, Live &Next) const;
-  void lookAtStacks(const std::vector<std::pair<size_t, AddrRange>> &Bodies,
-                    std::vector<Verdict> &Verdicts);
 
+  // Frames of bodies that calls do not reach any more, in Frames.cpp.
+  const ImageUnit *builtUnit(llvm::StringRef Path) const;
+  std::vector<LeftBody> bodiesOf(const std::vector<Switched> &Functions) const;
+  std::vector<std::string> lookAtStacks(std::vector<LeftBody> Left);
+  void findFrames(std::vector<PendingFunction> &Functions) const;
+  static void markPending(Verdict &V, const std::string &Where);
+  void lookAgain(Nanoseconds After);
   void finish(Event E);
   void tell(Event E);
-  Event stepped(Event::Kind What, unsigned Generation);
+  Event stepped(Event::Kind What, unsigned Generation,
+                std::vector<LeftBody> Left);
   void watchPending();
 
   SessionOptions Options;
@@ -172,11 +192,16 @@ private:
   bool Paused = false;
   std::deque<Event> Past;
 
-  struct PendingFunction {
-    unsigned Reload;
-    Verdict Function;
-    AddrRange OldBody;
+  /// A reload that could not arm its entries yet.
+  struct Waiting {
+    std::vector<EntrySite> Sites;
+    std::vector<std::string> Files;
+    Nanoseconds Next{0}; ///< when to look
+    Nanoseconds Interval{0};
   };
+  std::optional<Waiting> Waits;
+  Nanoseconds TriedAgain{0}; ///< how long it had waited, if it is tried again
+
   std::vector<PendingFunction> Pending;
   std::optional<Nanoseconds> NextPendingLook;
   Nanoseconds PendingInterval{0};

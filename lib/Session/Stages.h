@@ -54,8 +54,13 @@ public:
   virtual llvm::Expected<Generation> undo() = 0;
   virtual llvm::Expected<Generation> redo() = 0;
 
-  /// Where the body that Identity leads to now lies; empty if unknown.
-  virtual AddrRange bodyOf(ProgramAddr Identity) = 0;
+  /// Where the body that Identity leads to now lies: its pieces, none if it is
+  /// not known.
+  virtual std::vector<AddrRange> bodyOf(ProgramAddr Identity) = 0;
+  /// The source line that the code at A was made from, of Unit as it was built
+  /// or of a generation.
+  virtual std::optional<SourcePlace> lineAt(const ImageUnit *Unit,
+                                            ProgramAddr A) = 0;
   virtual std::vector<FrameHit>
   findFrames(llvm::ArrayRef<AddrRange> Ranges) = 0;
 

@@ -7,6 +7,14 @@
 
 namespace hotjit {
 
+/// A function that a commit switched.
+struct Session::Switched {
+  unsigned Reload = 0;
+  Verdict Function; ///< as the commit's event named it
+  ProgramAddr Identity;
+  const ImageUnit *Unit = nullptr; ///< as built
+};
+
 /// What the program runs in one generation. Values: undo goes back to one.
 struct Session::Live {
   unsigned Number = 0;
@@ -19,6 +27,20 @@ struct Session::Live {
   std::map<std::pair<std::string, std::string>,
            std::pair<std::string, unsigned>>
       Replaced;
+  /// What the commit that made this generation switched.
+  std::vector<Switched> Functions;
+};
+
+/// A body that calls do not reach any more.
+struct Session::LeftBody {
+  Switched Of;
+  std::vector<AddrRange> Pieces;
+};
+
+/// Frames are in it still.
+struct Session::PendingFunction {
+  LeftBody Body;
+  std::vector<SessionStatus::OldFrames> Frames; ///< when last looked
 };
 
 /// One reload from the first event to its verdict. The executor's thread

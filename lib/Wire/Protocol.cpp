@@ -224,12 +224,12 @@ static void writeDetails(json::Object &O, const Event &E) {
     O["action"] = asUtf8(E.Action);
     return;
   case Event::Kind::Unchanged:
+  case Event::Kind::Undone:
+  case Event::Kind::Redone:
     if (!E.Verdicts.empty())
       O["verdicts"] = list(E.Verdicts);
     return;
   case Event::Kind::Changed:
-  case Event::Kind::Undone:
-  case Event::Kind::Redone:
   case Event::Kind::Paused:
   case Event::Kind::Resumed:
     return;
@@ -286,10 +286,10 @@ static bool readDetails(const json::Value &V, Event &Out, json::ObjectMapper &M,
            M.mapOptional("backtrace", Out.Backtrace) &&
            M.mapOptional("action", Out.Action);
   case Event::Kind::Unchanged:
-    return M.mapOptional("verdicts", Out.Verdicts);
-  case Event::Kind::Changed:
   case Event::Kind::Undone:
   case Event::Kind::Redone:
+    return M.mapOptional("verdicts", Out.Verdicts);
+  case Event::Kind::Changed:
   case Event::Kind::Paused:
   case Event::Kind::Resumed:
     return true;
@@ -444,6 +444,33 @@ bool hotjit::wire::fromJSON(const json::Value &V, FunctionsReply &Out,
   return M && M.map("functions", Out.Functions);
 }
 
+json::Value hotjit::wire::toJSON(const PendingFrames &F) {
+  json::Object O{{"function", asUtf8(F.Function)},
+                 {"thread", F.Thread},
+                 {"thread_name", asUtf8(F.ThreadName)},
+                 {"count", F.Count},
+                 {"certain", F.Certain}};
+  if (F.Certain)
+    O["innermost"] = F.Innermost;
+  if (!F.File.empty()) {
+    O["file"] = asUtf8(F.File);
+    O["line"] = F.Line;
+  }
+  return O;
+}
+
+bool hotjit::wire::fromJSON(const json::Value &V, PendingFrames &Out,
+                            json::Path P) {
+  json::ObjectMapper M(V, P);
+  return M && M.map("function", Out.Function) &&
+         M.mapOptional("thread", Out.Thread) &&
+         M.mapOptional("thread_name", Out.ThreadName) &&
+         mapUnsigned(V, "count", Out.Count, P) &&
+         M.mapOptional("certain", Out.Certain) &&
+         mapUnsigned(V, "innermost", Out.Innermost, P) &&
+         M.mapOptional("file", Out.File) && mapUnsigned(V, "line", Out.Line, P);
+}
+
 json::Value hotjit::wire::toJSON(const Status &S) {
   return json::Object{{"pid", S.Pid},
                       {"program", asUtf8(S.Program)},
@@ -457,7 +484,8 @@ json::Value hotjit::wire::toJSON(const Status &S) {
                       {"ahead", strings(S.Ahead)},
                       {"dirty", strings(S.Dirty)},
                       {"functions", list(S.Functions)},
-                      {"pending", strings(S.Pending)}};
+                      {"pending", strings(S.Pending)},
+                      {"pending_frames", list(S.Frames)}};
 }
 
 bool hotjit::wire::fromJSON(const json::Value &V, Status &Out, json::Path P) {
@@ -474,7 +502,8 @@ bool hotjit::wire::fromJSON(const json::Value &V, Status &Out, json::Path P) {
          M.mapOptional("ahead", Out.Ahead) &&
          M.mapOptional("dirty", Out.Dirty) &&
          M.mapOptional("functions", Out.Functions) &&
-         M.mapOptional("pending", Out.Pending);
+         M.mapOptional("pending", Out.Pending) &&
+         M.mapOptional("pending_frames", Out.Frames);
 }
 
 json::Value hotjit::wire::toJSON(const LogReply &L) {

@@ -232,6 +232,19 @@ struct FunctionsReply {
   bool operator==(const FunctionsReply &) const = default;
 };
 
+/// Frames of one thread in one pending function's old body.
+struct PendingFrames {
+  std::string Function; ///< name
+  int64_t Thread = 0;   ///< id
+  std::string ThreadName;
+  unsigned Count = 1;
+  unsigned Innermost = 0; ///< its number on the stack, 0 runs; if Certain
+  std::string File;       ///< where it goes on, in the old text; or empty
+  unsigned Line = 0;
+  bool Certain = true; ///< false: may be left over from a call that ended
+  bool operator==(const PendingFrames &) const = default;
+};
+
 /// What `hotjit status` shows.
 struct Status {
   int64_t Pid = 0;
@@ -246,7 +259,8 @@ struct Status {
   std::vector<std::string> Ahead; ///< files newer than the live code
   std::vector<std::string> Dirty; ///< saved but not live: refused or failed
   std::vector<FunctionInfo> Functions;
-  std::vector<std::string> Pending; ///< functions with an old frame alive
+  std::vector<std::string> Pending;  ///< functions with an old frame alive
+  std::vector<PendingFrames> Frames; ///< that keep them so
   bool operator==(const Status &) const = default;
 };
 
@@ -283,6 +297,7 @@ HOTJIT_WIRE_JSON(ExplainReply);
 HOTJIT_WIRE_JSON(ExplainReply::Entry);
 HOTJIT_WIRE_JSON(FunctionInfo);
 HOTJIT_WIRE_JSON(FunctionsReply);
+HOTJIT_WIRE_JSON(PendingFrames);
 HOTJIT_WIRE_JSON(Status);
 HOTJIT_WIRE_JSON(LogReply);
 HOTJIT_WIRE_JSON(DidChangeParams);

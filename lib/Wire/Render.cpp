@@ -215,6 +215,7 @@ static constexpr VerdictKind Committed[] = {
     VerdictKind::Note, VerdictKind::Pending, VerdictKind::Partial,
 };
 
+/// A line for each verdict that is more than "live".
 static void renderNotes(Lines &L) {
   for (const Verdict &V : L.E.Verdicts)
     if (!V.Message.empty() && colorOf(V.Kind) != Color::Good)
@@ -253,10 +254,10 @@ static void renderReloaded(Lines &L, bool Verbose) {
 static void renderRefused(Lines &L) {
   bool Any = false;
   for (const Verdict &V : L.E.Verdicts) {
-    if (V.Kind != VerdictKind::Refused)
+    if (V.Kind != VerdictKind::Refused && V.Kind != VerdictKind::Pending)
       continue;
     Any = true;
-    L.add("refused", Color::Bad,
+    L.add(spell(V.Kind), colorOf(V.Kind),
           ": " + reasonOf(V, L.Files, /*WithPlace=*/true));
   }
   if (!Any)
@@ -343,10 +344,10 @@ std::string Renderer::render(const Event &E) {
           ": " + namesOf(E.SettledFunctions) + ": no old code runs any more");
     break;
   case Event::Kind::Undone:
-    L.add("undone", Color::Good, liveGeneration(E));
-    break;
   case Event::Kind::Redone:
-    L.add("redone", Color::Good, liveGeneration(E));
+    L.add(E.What == Event::Kind::Undone ? "undone" : "redone", Color::Good,
+          liveGeneration(E));
+    renderNotes(L);
     break;
   case Event::Kind::Paused:
     L.add("paused", Color::Attention, ": saves wait for 'hotjit resume'");

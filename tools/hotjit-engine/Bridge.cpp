@@ -161,5 +161,18 @@ wire::Status hotjit::toWire(const SessionStatus &S) {
     W.Functions.push_back(std::move(I));
   }
   W.Pending = S.Pending;
+  for (const SessionStatus::OldFrames &F : S.PendingFrames) {
+    wire::PendingFrames &P = W.Frames.emplace_back();
+    P.Function = F.Function;
+    P.Thread = F.Hit.Thread;
+    P.ThreadName = F.Hit.ThreadName;
+    P.Count = F.Hit.Frames;
+    P.Innermost = F.Hit.Depth;
+    P.Certain = F.Hit.Certain;
+    if (F.Place) {
+      P.File = F.Place->File;
+      P.Line = F.Place->Line;
+    }
+  }
   return W;
 }

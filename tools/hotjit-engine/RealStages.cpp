@@ -117,8 +117,32 @@ Expected<Generation> RealStages::commit(StagedGeneration Staged,
 Expected<Generation> RealStages::undo() { return Patches->undo(); }
 Expected<Generation> RealStages::redo() { return Patches->redo(); }
 
-AddrRange RealStages::bodyOf(ProgramAddr Identity) {
-  return Patches->bodyOf(Identity);
+std::vector<AddrRange> RealStages::bodyOf(ProgramAddr Identity) {
+  AddrRange Body = Patches->bodyOf(Identity);
+  if (Body.size() == 0)
+    return {};
+  std::vector<AddrRange> Pieces{Body};
+  const ImageFunction *F = Program.functionAt(Body.Begin);
+  if (!F || F->Entry != Body.Begin)
+    return Pieces;
+  // What an optimizer thinks is rarely run, GCC puts elsewhere.
+  for (const ImageModule &M : Program.modules())
+    if (M.Text.contains(Body.Begin))
+      for (const ImageFunction *Cold :
+           Program.findFunctions(M, F->Symbol + ".cold"))
+        if (Cold->File == F->File)
+          Pieces.push_back({Cold->Entry, Cold->Entry + int64_t(Cold->Size)});
+  return Pieces;
+}
+
+std::optional<SourcePlace> RealStages::lineAt(const ImageUnit *Unit,
+                                              ProgramAddr A) {
+  bool Built = Unit && Program.modules()[Unit->Module].Text.contains(A);
+  std::optional<Image::Line> Line =
+      Built ? Program.lineAt(*Unit, A) : Links->lineAt(A);
+  if (!Line)
+    return std::nullopt;
+  return SourcePlace{Line->File, Line->Number};
 }
 
 /// The threads of hotjit, which never run the program's code for long.
@@ -141,7 +165,11 @@ static std::vector<int> ownThreads() {
 std::vector<FrameHit> RealStages::findFrames(ArrayRef<AddrRange> Ranges) {
   if (Ranges.empty())
     return {};
-  return hotjit::findFrames(Ranges, ownThreads());
+  auto BuiltCode = [&](ProgramAddr A, uint64_t Size) {
+    return Program.fileBytes(A, Size);
+  };
+  std::lock_guard<std::timed_mutex> Lock(ForkLock);
+  return hotjit::findFrames(Ranges, ownThreads(), BuiltCode);
 }
 
 size_t RealStages::memoryUsed() { return Patches->memoryUsed(); }

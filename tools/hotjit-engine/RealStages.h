@@ -46,7 +46,9 @@ public:
                                     std::vector<std::string> Files) override;
   llvm::Expected<Generation> undo() override;
   llvm::Expected<Generation> redo() override;
-  AddrRange bodyOf(ProgramAddr Identity) override;
+  std::vector<AddrRange> bodyOf(ProgramAddr Identity) override;
+  std::optional<SourcePlace> lineAt(const ImageUnit *Unit,
+                                    ProgramAddr A) override;
   std::vector<FrameHit> findFrames(llvm::ArrayRef<AddrRange> Ranges) override;
   size_t memoryUsed() override;
 

@@ -13,6 +13,20 @@ static void printList(StringRef Head, ArrayRef<std::string> Items) {
     outs() << fmt::format("{}: {}\n", Head, I);
 }
 
+/// "serve: thread 4711 'worker', frame #3 at /src/serve.c:12"
+static std::string describe(const wire::PendingFrames &F) {
+  std::string Text = fmt::format(
+      "{}: {}thread {}{}", F.Function, F.Certain ? "" : "perhaps ", F.Thread,
+      F.ThreadName.empty() ? "" : " '" + F.ThreadName + "'");
+  if (F.Certain)
+    Text += fmt::format(", frame #{}", F.Innermost);
+  if (!F.File.empty())
+    Text += fmt::format(" at {}:{}", F.File, F.Line);
+  if (F.Count > 1)
+    Text += fmt::format(" and {} more", F.Count - 1);
+  return Text;
+}
+
 static void print(const wire::Status &S) {
   outs() << fmt::format("program: {} (pid {})\nsocket: {}\n", S.Program, S.Pid,
                         S.Socket);
@@ -27,7 +41,8 @@ static void print(const wire::Status &S) {
       S.MemoryBytes >> 10, S.TextBytes >> 10);
   printList("newer than the live code", S.Ahead);
   printList("saved but not live", S.Dirty);
-  printList("pending", S.Pending);
+  for (const wire::PendingFrames &F : S.Frames)
+    outs() << fmt::format("pending: {}\n", describe(F));
 }
 
 int hotjit::statusCommand(const CommandLine::Parsed &Line) {

@@ -31,6 +31,7 @@ public:
   bool CodeUnchanged = false;
   bool HasSyntaxError = false;
   bool FunctionOnStack = false;
+  bool BreakpointInEntry = false;
 
   /// What the program sees.
   unsigned LiveGeneration = 0;
@@ -104,6 +105,8 @@ public:
   std::vector<ArmProblem> probe(llvm::ArrayRef<EntrySite> Sites) override {
     if (FailAt == Probe)
       return {{Sites[0].Entry, false, "too short"}};
+    if (BreakpointInEntry)
+      return {{Sites[0].Entry, true, "a breakpoint stands there"}};
     return {};
   }
   llvm::Expected<ProgramAddr> addStub(size_t) override {
@@ -127,6 +130,8 @@ public:
   }
   std::vector<ArmProblem> arm(llvm::ArrayRef<EntrySite> Sites) override {
     if (FailAt == Arm)
+      return {{Sites[0].Entry, false, "the text cannot be written"}};
+    if (BreakpointInEntry)
       return {{Sites[0].Entry, true, "a breakpoint stands there"}};
     ++ArmCalls;
     return {};
@@ -158,13 +163,22 @@ public:
       return makeError("nothing to redo");
     return Generation{++LiveGeneration, {}, {}};
   }
-  AddrRange bodyOf(ProgramAddr Identity) override {
-    return {Identity, Identity + 16};
+  std::vector<AddrRange> bodyOf(ProgramAddr Identity) override {
+    ProgramAddr Body = Identity + 16 * int64_t(LiveGeneration);
+    return {{Body, Body + 16}};
+  }
+  std::optional<SourcePlace> lineAt(const ImageUnit *, ProgramAddr) override {
+    return SourcePlace{"/p/a.c", 7};
   }
   std::vector<FrameHit> findFrames(llvm::ArrayRef<AddrRange> Ranges) override {
     if (Ranges.empty() || !FunctionOnStack)
       return {};
-    return {{0, 42, "worker", true}};
+    FrameHit Hit;
+    Hit.Thread = 42;
+    Hit.ThreadName = "worker";
+    Hit.Depth = 3;
+    Hit.GoesOnAt = Ranges[0].Begin + 4;
+    return {Hit};
   }
   size_t memoryUsed() override { return 0; }
 

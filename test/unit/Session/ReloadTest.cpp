@@ -115,6 +115,56 @@ TEST_P(FailingReload, LeavesTheProgramAsItWas) {
 INSTANTIATE_TEST_SUITE_P(EachPass, FailingReload,
                          ::testing::Range(0, int(FakeStages::StepCount)));
 
+// Invariant 3: a debugger's breakpoint in an entry is not overwritten. The edit
+// goes live by itself when it is gone.
+TEST_F(SessionTest, WaitsForABreakpointInAnEntry) {
+  Program.BreakpointInEntry = true;
+  save("/p/a.c", "a2");
+  settle();
+  EXPECT_EQ(kinds(), "changed refused");
+  EXPECT_EQ(Told.back().Verdicts[0].Kind, VerdictKind::Pending);
+  EXPECT_EQ(Program.live(), "built");
+  settle();
+  EXPECT_EQ(kinds(), "changed refused"); // Looked, said nothing.
+  Program.BreakpointInEntry = false;
+  settle();
+  settle();
+  EXPECT_EQ(kinds(), "changed refused changed reloaded");
+  EXPECT_EQ(Program.live(), "a2");
+  EXPECT_FALSE(S->nextWake());
+}
+
+// A later save, or an undo, takes over from an edit that waits.
+TEST_F(SessionTest, WhatWaitsForAnEntryIsSupersededByTheNextSave) {
+  Program.BreakpointInEntry = true;
+  save("/p/a.c", "a2");
+  settle();
+  Program.BreakpointInEntry = false;
+  save("/p/a.c", "a3");
+  settle();
+  EXPECT_EQ(kinds(), "changed refused changed reloaded");
+  EXPECT_EQ(Program.live(), "a3");
+  EXPECT_FALSE(S->nextWake());
+}
+
+// Frames of the body that an undo leaves, and of those before it.
+TEST_F(SessionTest, UndoLeavesFramesBehindToo) {
+  save("/p/a.c", "a2");
+  settle();
+  Program.FunctionOnStack = true;
+  llvm::Expected<Event> E = S->undo();
+  ASSERT_TRUE(bool(E));
+  ASSERT_EQ(E->Verdicts.size(), 1u);
+  EXPECT_EQ(E->Verdicts[0].Kind, VerdictKind::Pending);
+  EXPECT_NE(E->Verdicts[0].Message.find("frame #3 at a.c:7"),
+            std::string::npos);
+  EXPECT_EQ(S->status().PendingFrames.size(), 1u);
+  // Back to where that body is the current one.
+  Program.FunctionOnStack = false;
+  ASSERT_TRUE(bool(S->redo()));
+  EXPECT_TRUE(S->status().Pending.empty());
+}
+
 // E14: undo and redo over five generations; undo, then edit.
 TEST_F(SessionTest, UndoAndRedoMoveTheProgram) {
   for (const char *Text : {"a2", "a3", "a4", "a5", "a6"}) {

@@ -14,6 +14,7 @@
 
 #include "Patch/arch/x86_64/Unwind.h"
 
+#include "Patch/arch/x86_64/CallFrameEntry.h"
 #include "Support/Error.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/BinaryFormat/Dwarf.h"
@@ -21,14 +22,6 @@
 #include "llvm/Support/LEB128.h"
 #include "llvm/Support/MathExtras.h"
 #include <cstring>
-
-// libgcc's, by which the unwinder itself finds a function's table.
-struct dwarf_eh_bases {
-  void *tbase;
-  void *dbase;
-  void *func;
-};
-extern "C" const void *_Unwind_Find_FDE(void *, struct dwarf_eh_bases *);
 
 namespace hotjit {
 
@@ -49,68 +42,10 @@ static Error unclear(const char *What) {
 
 namespace {
 
-/// Bytes read from the front; reading past the end gives zeros and Failed.
-class Cursor {
-public:
-  Cursor(const uint8_t *Begin, const uint8_t *End) : At(Begin), End(End) {}
-
-  bool empty() const { return At >= End; }
-  const uint8_t *position() const { return At; }
-  void skip(uint64_t Size) {
-    if (Size > uint64_t(End - At))
-      Failed = true;
-    At = Failed ? End : At + Size;
-  }
-  uint8_t byte() {
-    const uint8_t *Here = At;
-    skip(1);
-    return Failed ? 0 : *Here;
-  }
-  uint64_t fixed(unsigned Size) {
-    uint8_t Copy[8] = {};
-    const uint8_t *Here = At;
-    skip(Size);
-    if (!Failed)
-      std::memcpy(Copy, Here, Size);
-    return endian::read64le(Copy);
-  }
-  uint64_t uleb() {
-    unsigned Size = 0;
-    const char *Problem = nullptr;
-    uint64_t Value = llvm::decodeULEB128(At, &Size, End, &Problem);
-    Failed |= Problem != nullptr;
-    skip(Size);
-    return Value;
-  }
-  int64_t sleb() {
-    unsigned Size = 0;
-    const char *Problem = nullptr;
-    int64_t Value = llvm::decodeSLEB128(At, &Size, End, &Problem);
-    Failed |= Problem != nullptr;
-    skip(Size);
-    return Value;
-  }
-
-  bool Failed = false;
-
-private:
-  const uint8_t *At;
-  const uint8_t *End;
-};
-
-/// The part of a CIE that its FDEs are read with.
-struct CommonEntry {
-  uint64_t CodeAlignment = 1;
-  int64_t DataAlignment = -8;
-  unsigned PointerSize = 8; ///< of the addresses in an FDE
-  bool HasAugmentation = false;
-  ArrayRef<uint8_t> Initial;
-};
-
 /// Walks call frame instructions and keeps rows.
 class RowReader {
 public:
-  RowReader(const CommonEntry &C, EntryRows &Out) : C(C), Out(Out) {}
+  RowReader(const CallFrameEntry &C, EntryRows &Out) : C(C), Out(Out) {}
 
   /// Until the location passes Limit.
   Error read(ArrayRef<uint8_t> Program, uint64_t Limit);
@@ -121,11 +56,11 @@ public:
   void finish() { Out.Rows.push_back(std::move(Now)); }
 
 private:
-  Error step(Cursor &In);
-  bool advance(uint8_t Opcode, Cursor &In, uint64_t &Delta);
-  Error skipOperands(uint8_t Opcode, Cursor &In);
+  Error step(FrameBytes &In);
+  bool advance(uint8_t Opcode, FrameBytes &In, uint64_t &Delta);
+  Error skipOperands(uint8_t Opcode, FrameBytes &In);
 
-  const CommonEntry &C;
+  const CallFrameEntry &C;
   EntryRows &Out;
   EntryRows::Row Now{0, {}, std::nullopt, true};
 };
@@ -133,7 +68,7 @@ private:
 } // namespace
 
 /// Is it an instruction that moves the location, and by how much?
-bool RowReader::advance(uint8_t Opcode, Cursor &In, uint64_t &Delta) {
+bool RowReader::advance(uint8_t Opcode, FrameBytes &In, uint64_t &Delta) {
   if ((Opcode & 0xc0) == dwarf::DW_CFA_advance_loc)
     Delta = Opcode & 0x3f;
   else if (Opcode == dwarf::DW_CFA_advance_loc1)
@@ -148,7 +83,7 @@ bool RowReader::advance(uint8_t Opcode, Cursor &In, uint64_t &Delta) {
   return true;
 }
 
-Error RowReader::skipOperands(uint8_t Opcode, Cursor &In) {
+Error RowReader::skipOperands(uint8_t Opcode, FrameBytes &In) {
   if ((Opcode & 0xc0) == dwarf::DW_CFA_offset) {
     In.uleb();
     return Error::success();
@@ -210,7 +145,7 @@ Error RowReader::skipOperands(uint8_t Opcode, Cursor &In) {
 }
 
 Error RowReader::read(ArrayRef<uint8_t> Program, uint64_t Limit) {
-  Cursor In(Program.begin(), Program.end());
+  FrameBytes In(Program.begin(), Program.end());
   uint64_t Location = 0;
   while (!In.empty()) {
     const uint8_t *Begin = In.position();
@@ -233,78 +168,19 @@ Error RowReader::read(ArrayRef<uint8_t> Program, uint64_t Limit) {
   return In.Failed ? unclear("it ends early") : Error::success();
 }
 
-static Expected<CommonEntry> parseCommonEntry(const uint8_t *CIE) {
-  uint32_t Length = endian::read32le(CIE);
-  if (Length == 0 || Length >= 0xfffffff0)
-    return unclear("length");
-  Cursor In(CIE + 4, CIE + 4 + Length);
-  CommonEntry C;
-  uint64_t Id = In.fixed(4);
-  uint8_t Version = In.byte();
-  if (Id != 0 || (Version != 1 && Version != 3))
-    return unclear("version");
-  std::string Augmentation;
-  while (char Letter = static_cast<char>(In.byte()))
-    Augmentation += Letter;
-  C.CodeAlignment = In.uleb();
-  C.DataAlignment = In.sleb();
-  uint64_t Return = Version == 1 ? In.byte() : In.uleb();
-  if (Return != DwarfReturnAddress)
-    return unclear("return address register");
-  for (char Letter : Augmentation) {
-    if (Letter == 'z') {
-      C.HasAugmentation = true;
-      In.uleb();
-    } else if (Letter == 'R') {
-      unsigned Encoding = In.byte() & 0x0f;
-      C.PointerSize = Encoding == dwarf::DW_EH_PE_udata2 ||
-                              Encoding == dwarf::DW_EH_PE_sdata2
-                          ? 2
-                      : Encoding == dwarf::DW_EH_PE_udata4 ||
-                              Encoding == dwarf::DW_EH_PE_sdata4
-                          ? 4
-                          : 8;
-    } else if (Letter == 'L') {
-      In.byte();
-    } else if (Letter == 'P') {
-      unsigned Encoding = In.byte() & 0x0f;
-      bool Four = Encoding == dwarf::DW_EH_PE_udata4 ||
-                  Encoding == dwarf::DW_EH_PE_sdata4;
-      In.skip(Four ? 4 : 8);
-    } else {
-      // 'S' is a frame that the kernel made, others belong to other machines.
-      return unclear("augmentation");
-    }
-  }
-  if (In.Failed)
-    return unclear("it ends early");
-  C.Initial = ArrayRef<uint8_t>(In.position(), CIE + 4 + Length);
-  return C;
-}
-
 Expected<EntryRows> parseEntryRows(const uint8_t *FDE, unsigned Length) {
-  uint32_t Size = endian::read32le(FDE);
-  if (Size == 0 || Size >= 0xfffffff0)
-    return unclear("length");
-  uint32_t Delta = endian::read32le(FDE + 4);
-  Expected<CommonEntry> C = parseCommonEntry(FDE + 4 - Delta);
+  Expected<CallFrameEntry> C = parseCallFrameEntry(FDE);
   if (!C)
     return C.takeError();
-  Cursor In(FDE + 8, FDE + 4 + Size);
-  In.skip(2 * C->PointerSize);
-  if (C->HasAugmentation)
-    In.skip(In.uleb());
-  if (In.Failed)
-    return unclear("it ends early");
-
+  if (C->SignalFrame)
+    return unclear("augmentation");
   EntryRows Rows;
   Rows.DataAlignment = C->DataAlignment;
   RowReader Reader(*C, Rows);
   if (Error E = Reader.read(C->Initial, 0))
     return std::move(E);
   Reader.startAtEntry();
-  ArrayRef<uint8_t> Program(In.position(), FDE + 4 + Size);
-  if (Error E = Reader.read(Program, Length))
+  if (Error E = Reader.read(C->Program, Length))
     return std::move(E);
   Reader.finish();
   return Rows;
@@ -312,14 +188,12 @@ Expected<EntryRows> parseEntryRows(const uint8_t *FDE, unsigned Length) {
 
 Expected<std::optional<EntryRows>> readEntryRows(ProgramAddr Entry,
                                                  unsigned Length) {
-  dwarf_eh_bases Bases = {};
-  auto *FDE = static_cast<const uint8_t *>(
-      _Unwind_Find_FDE(reinterpret_cast<void *>(Entry.value()), &Bases));
-  if (!FDE)
+  std::optional<FoundCallFrameEntry> Found = findCallFrameEntry(Entry);
+  if (!Found)
     return std::nullopt;
-  if (reinterpret_cast<uint64_t>(Bases.func) != Entry.value())
+  if (Found->Function != Entry)
     return unclear("the entry is in the middle of a range");
-  Expected<EntryRows> Rows = parseEntryRows(FDE, Length);
+  Expected<EntryRows> Rows = parseEntryRows(Found->FDE, Length);
   if (!Rows)
     return Rows.takeError();
   return std::optional(std::move(*Rows));

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <asm/perf_regs.h>
 #include <cstring>
+#include <iterator>
 #include <linux/perf_event.h>
 #include <poll.h>
 #include <sys/mman.h>
@@ -24,6 +25,25 @@ static constexpr size_t RingBytes = 32 * Page;
 static constexpr uint64_t PeriodNanoseconds = 50'000;
 static constexpr int WaitMilliseconds = 2;
 
+namespace {
+struct Register {
+  unsigned Perf;  ///< bit in sample_regs_user
+  unsigned Dwarf; ///< index into FrameRegisters
+};
+} // namespace
+
+// In the order of their bits, which is that of the record.
+static constexpr Register Sampled[] = {
+    {PERF_REG_X86_BX, FrameRegisters::Rbx},
+    {PERF_REG_X86_BP, FrameRegisters::Rbp},
+    {PERF_REG_X86_SP, FrameRegisters::Rsp},
+    {PERF_REG_X86_IP, FrameRegisters::Rip},
+    {PERF_REG_X86_R12, FrameRegisters::R12},
+    {PERF_REG_X86_R13, FrameRegisters::R13},
+    {PERF_REG_X86_R14, FrameRegisters::R14},
+    {PERF_REG_X86_R15, FrameRegisters::R15},
+};
+
 Sampler::Sampler(int Thread) {
   struct perf_event_attr Attr;
   std::memset(&Attr, 0, sizeof Attr);
@@ -32,7 +52,9 @@ Sampler::Sampler(int Thread) {
   Attr.config = PERF_COUNT_SW_TASK_CLOCK;
   Attr.sample_period = PeriodNanoseconds;
   Attr.sample_type = PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER;
-  Attr.sample_regs_user = (1ULL << PERF_REG_X86_SP) | (1ULL << PERF_REG_X86_IP);
+  Attr.sample_regs_user = 0;
+  for (const Register &R : Sampled)
+    Attr.sample_regs_user |= 1ULL << R.Perf;
   Attr.sample_stack_user = StackBytes;
   Attr.exclude_kernel = 1;
   Attr.exclude_hv = 1;
@@ -63,18 +85,19 @@ void Sampler::copyOut(uint64_t From, void *To, size_t Size) const {
 }
 
 std::optional<StackSample> Sampler::parse(uint64_t At) const {
-  // header, abi, sp, ip (in the order of their bits), size, stack, used size
+  // header, abi, registers in the order of their bits, size, stack, used size
   struct {
     perf_event_header Header;
-    uint64_t Abi, Sp, Ip, Size;
+    uint64_t Abi;
+    uint64_t Values[std::size(Sampled)];
+    uint64_t Size;
   } Record;
-  static_assert(PERF_REG_X86_SP < PERF_REG_X86_IP);
   copyOut(At, &Record, sizeof Record);
   if (Record.Abi != PERF_SAMPLE_REGS_ABI_64)
     return std::nullopt;
   StackSample Sample;
-  Sample.Rip = ProgramAddr(Record.Ip);
-  Sample.Rsp = ProgramAddr(Record.Sp);
+  for (size_t I = 0; I != std::size(Sampled); ++I)
+    Sample.Registers[Sampled[I].Dwarf] = Record.Values[I];
   if (Record.Size == 0 || Record.Size > StackBytes)
     return Sample;
   uint64_t Used = 0;

@@ -1,6 +1,7 @@
 #ifndef HOTJIT_PATCH_OS_LINUX_SAMPLER_H
 #define HOTJIT_PATCH_OS_LINUX_SAMPLER_H
 
+#include "Patch/arch/x86_64/FrameWalk.h"
 #include "Support/ProgramAddr.h"
 #include <optional>
 #include <vector>
@@ -9,9 +10,8 @@ namespace hotjit {
 
 /// A running thread at one moment.
 struct StackSample {
-  ProgramAddr Rip;
-  ProgramAddr Rsp;
-  std::vector<uint8_t> Stack; ///< from Rsp upwards, 64 KiB at most
+  FrameRegisters Registers;   ///< those that a call keeps, rsp and rip
+  std::vector<uint8_t> Stack; ///< from rsp upwards, 64 KiB at most
 };
 
 /// Samples a thread of this process by perf_event_open(2), without stopping it.

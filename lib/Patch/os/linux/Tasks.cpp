@@ -59,7 +59,12 @@ static bool isSignalBlocked(int Thread, int Signal) {
   std::string Text = readTaskFile(Thread, "status").value_or("");
   StringRef After = StringRef(Text).split("SigBlk:").second;
   uint64_t Mask = 0;
-  return !After.ltrim().consumeInteger(16, Mask) && (Mask >> (Signal - 1)) & 1;
+  if (After.ltrim().consumeInteger(16, Mask))
+    return false;
+  auto Blocks = [&](int S) { return ((Mask >> (S - 1)) & 1) != 0; };
+  // pthread_sigmask(3) lets nobody block these two.
+  constexpr int LibcCancel = 32, LibcSetXid = 33;
+  return Blocks(Signal) && !(Blocks(LibcCancel) && Blocks(LibcSetXid));
 }
 
 std::vector<BlockingTask> listTasksBlocking(int Signal) {

@@ -21,7 +21,10 @@ struct SleepingTask {
 /// None if it runs, is about to run, or has ended.
 std::optional<SleepingTask> readSleepingTask(int Thread);
 
-/// A thread whose signal mask holds a signal.
+/// A thread that runs, or will run, code with a signal blocked. Not listed are
+/// threads in the few instructions of libc that block every signal, its own
+/// (32 and 33) too, to make or end a thread: that no function of the program
+/// can do, and it calls none.
 struct BlockingTask {
   int Thread = 0;
   std::string Name;
