@@ -75,16 +75,27 @@ Loader::create(std::vector<AddrRange> ModuleTexts, Log &L) {
   });
   Result->Layer =
       std::make_unique<ObjectLinkingLayer>(*Result->Session, Result->Memory);
-  // Registers .eh_frame with __register_frame of the process's libgcc_s, the
-  // unwinder that the program's exceptions use, and takes it back on removal.
-  auto Unwind = EHFrameRegistrationPlugin::Create(*Result->Session);
-  if (!Unwind)
-    return Unwind.takeError();
   Result->Debug = std::make_shared<DebugObjects>();
   Result->Layer->addPlugin(std::make_shared<GotCallFix>());
-  Result->Layer->addPlugin(std::move(*Unwind));
+  if (Error E = Result->registerUnwindTables())
+    return std::move(E);
   Result->Layer->addPlugin(Result->Debug);
   return Result;
+}
+
+/// With libgcc_s of the process, the unwinder that the program's exceptions
+/// use; taken back on removal.
+Error Loader::registerUnwindTables() {
+  if (UnwindTables::areWorthIt()) {
+    Unwind = std::make_shared<UnwindTables>(Memory);
+    Layer->addPlugin(Unwind);
+    return Error::success();
+  }
+  auto Plugin = EHFrameRegistrationPlugin::Create(*Session);
+  if (!Plugin)
+    return Plugin.takeError();
+  Layer->addPlugin(std::move(*Plugin));
+  return Error::success();
 }
 
 Loader::~Loader() {
@@ -93,6 +104,8 @@ Loader::~Loader() {
   Memory.retain();
   if (Debug)
     Debug->retain();
+  if (Unwind)
+    Unwind->retain();
   if (Error E = Session->endSession())
     Session->reportError(std::move(E));
 }

@@ -3,6 +3,7 @@
 
 #include "Link/DebugObjects.h"
 #include "Link/NearMemory.h"
+#include "Link/UnwindTables.h"
 #include "Support/Log.h"
 #include "Support/ProgramAddr.h"
 #include "llvm/ADT/StringMap.h"
@@ -58,6 +59,7 @@ private:
   explicit Loader(std::vector<AddrRange> ModuleTexts)
       : Memory(std::move(ModuleTexts)) {}
 
+  llvm::Error registerUnwindTables();
   llvm::Error link(std::vector<LoadableObject> &Objects, LoadedObjects &Loaded);
   /// What ORC reported to the session's error reporter since the last call: it
   /// tells the waiting lookup only that something went wrong.
@@ -67,6 +69,7 @@ private:
   std::unique_ptr<llvm::orc::ExecutionSession> Session;
   std::unique_ptr<llvm::orc::ObjectLinkingLayer> Layer;
   std::shared_ptr<DebugObjects> Debug;
+  std::shared_ptr<UnwindTables> Unwind; ///< or LLVM's plugin, if null
   std::mutex ReportedMutex;
   std::vector<std::string> Reported;
   unsigned Serial = 0; ///< makes the names of JITDylibs unique

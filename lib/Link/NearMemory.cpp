@@ -125,6 +125,15 @@ size_t NearMemory::bytesOf(const JITLinkDylib &Dylib) const {
   return Placements.lookup(&Dylib).Bytes;
 }
 
+ProgramAddr NearMemory::slabOf(ProgramAddr A) const {
+  std::lock_guard Lock(M);
+  for (const std::vector<Slab> &OfAnchor : Slabs)
+    for (const Slab &S : OfAnchor)
+      if (S.Range.contains(A))
+        return S.Range.Begin;
+  return ProgramAddr();
+}
+
 void NearMemory::forget(const JITLinkDylib &Dylib) {
   std::lock_guard Lock(M);
   Placements.erase(&Dylib);

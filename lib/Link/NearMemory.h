@@ -24,6 +24,8 @@ public:
   void place(const llvm::jitlink::JITLinkDylib &Dylib, size_t Anchor);
   /// Bytes that live graphs of Dylib take.
   size_t bytesOf(const llvm::jitlink::JITLinkDylib &Dylib) const;
+  /// The begin of the slab that A lies in; null if in none.
+  ProgramAddr slabOf(ProgramAddr A) const;
   /// Dylib will not be seen again.
   void forget(const llvm::jitlink::JITLinkDylib &Dylib);
   /// From now on nothing is freed: what is in use stays for ever, with its

@@ -61,3 +61,33 @@ TEST_F(ExceptionsTest, ExceptionPassesThroughAnAbiThunk) {
   EXPECT_TRUE(G.Functions[0].AbiThunk);
   EXPECT_EQ(programCatch(targetOf<void(int)>(G, "f"), 55), 55);
 }
+
+// F9: generations share one registration with the unwinder. Each finds its way
+// through it, whichever came before, and after others were taken back.
+TEST_F(ExceptionsTest, ManyGenerationsCanBeUnwound) {
+  constexpr int Count = 40;
+  std::vector<void (*)(int)> Functions;
+  for (int I = 0; I != Count; ++I) {
+    Plan P;
+    PlannedUnit &U = addUnit(P, R"(
+      declare void @programThrow(i32)
+      define void @f(i32 %x) uwtable {
+        %y = add i32 %x, 1
+        call void @programThrow(i32 %y)
+        ret void
+      })");
+    replace(U, "f", addressOf(programIdentity));
+    if (I % 4 == 3) {
+      auto Staged = TheLinker->stage(P, {});
+      ASSERT_TRUE(bool(Staged)) << toString(Staged.takeError());
+      Staged->abandon();
+      continue;
+    }
+    StagedGeneration G = stage(P);
+    Functions.push_back(targetOf<void(int)>(G, "f"));
+    EXPECT_EQ(programCatch(Functions.front(), I), I + 1);
+    EXPECT_EQ(programCatch(Functions.back(), I), I + 1);
+  }
+  for (void (*F)(int) : Functions)
+    EXPECT_EQ(programCatch(F, 7), 8);
+}

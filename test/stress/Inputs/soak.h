@@ -1,0 +1,2 @@
+int number(int N);
+void thrower(int N);
