@@ -390,7 +390,7 @@ TEST(Variables, ANewThreadLocalIsCreatedAndLaterFoundAgain) {
   CompiledVariable V = variable("v");
   V.ThreadLocal = true;
   Scene S = names(V);
-  S.Old.Variables.clear();
+  S.Old.Variables = {};
   EXPECT_EQ(plannedVariable(S.plan(), "v").What, Action::Create);
   Scene Later = names(V);
   Later.Earlier.Variables[{"/src/a.c", "v"}] = {ProgramAddr(0x77), 4, true};
@@ -424,7 +424,8 @@ static Scene setUpInThreads() {
   Guard.ThreadLocal = Guard.Synthesized = true;
   Guard.Linkage = SymbolLinkage::Internal;
   for (CompiledUnit *U : {&S.Old, &S.New}) {
-    U->Functions.insert(U->Functions.end(), {Wrapper, Init, OfUnit, One});
+    for (const CompiledFunction &F : {Wrapper, Init, OfUnit, One})
+      U->Functions.push_back(F);
     U->Variables.push_back(Guard);
   }
   S.Program.Modules[0].TlsModuleId = 1;
@@ -434,7 +435,7 @@ static Scene setUpInThreads() {
 // A21: only Link can make the code that sets up a new one.
 TEST(Variables, ANewThreadLocalWithAConstructorHasAnInitOfItsOwn) {
   Scene S = setUpInThreads();
-  S.Old.Variables.clear();
+  S.Old.Variables = {};
   Plan P = S.plan();
   EXPECT_EQ(plannedVariable(P, "v").What, Action::Create);
   EXPECT_EQ(plannedVariable(P, "v").ThreadInit, "_ZTH1v");
