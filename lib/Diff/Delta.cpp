@@ -223,12 +223,19 @@ static std::vector<std::string> lambdaSymbols(const CompiledUnit &Unit) {
   return Symbols;
 }
 
-static bool lambdasMoved(const CompiledUnit &Old, const CompiledUnit &New) {
-  auto SameClosure = [](const CompiledType *A, const CompiledType *B) {
-    return sameLayout(*A, *B);
-  };
-  return !llvm::equal(lambdas(Old), lambdas(New), SameClosure) ||
-         lambdaSymbols(Old) != lambdaSymbols(New);
+static void compareLambdas(const CompiledUnit &Old, const CompiledUnit &New,
+                           UnitDelta &Delta) {
+  std::vector<const CompiledType *> Was = lambdas(Old), Now = lambdas(New);
+  size_t Same = 0;
+  while (Same < Was.size() && Same < Now.size() &&
+         sameLayout(*Was[Same], *Now[Same]))
+    ++Same;
+  if (Same < Now.size())
+    Delta.MovedLambda = Now[Same];
+  else if (Same < Was.size())
+    Delta.MovedLambda = Was[Same];
+  Delta.LambdasMoved =
+      Delta.MovedLambda || lambdaSymbols(Old) != lambdaSymbols(New);
 }
 
 template <typename T>
@@ -314,7 +321,7 @@ UnitDelta hotjit::compareTexts(const CompiledUnit &Old,
   compareVariables(Old, New, Delta);
   compareTypes(Old, New, Delta);
   compareEnums(Old, New, Delta);
-  Delta.LambdasMoved = lambdasMoved(Old, New);
+  compareLambdas(Old, New, Delta);
   Delta.AssemblyChanged = Old.FileAssembly != New.FileAssembly;
   return Delta;
 }

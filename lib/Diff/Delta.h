@@ -37,6 +37,7 @@ struct UnitDelta {
   Pairs<CompiledEnum> ChangedEnums; ///< a value known before is gone or other
   /// The closures of the unit cannot be matched with those of the old text.
   bool LambdasMoved = false;
+  const CompiledType *MovedLambda = nullptr; ///< the first of them, if it shows
   /// Assembly outside functions: nobody knows what it defines.
   bool AssemblyChanged = false;
 

@@ -317,17 +317,22 @@ static void judgeEnums(const UnitCase &Unit, std::vector<Verdict> &Out) {
   }
 }
 
-static Verdict refuseLambdas(const CompiledUnit &Unit) {
+static Verdict refuseLambdas(const UnitCase &Unit) {
   Verdict V;
-  V.Name = llvm::sys::path::filename(Unit.Path).str();
-  V.Place = {Unit.Path, 0};
+  V.Name = llvm::sys::path::filename(Unit.New.Path).str();
+  V.Place = {Unit.New.Path, 0};
+  std::string Where = V.Name;
+  if (const CompiledType *Lambda = Unit.Delta.MovedLambda) {
+    V.Place = Lambda->Place;
+    Where = placeText(V.Place);
+  }
   V.Kind = VerdictKind::Refused;
   V.Code = Reason::LambdaChanged;
-  V.Message =
-      fmt::format("{}: lambdas were added, removed, moved or capture something "
-                  "else: which of the program's is which cannot be told; "
-                  "restart to apply",
-                  V.Name);
+  V.Message = fmt::format(
+      "{}: a lambda was added, removed, moved or captures something "
+      "else: which of the program's is which cannot be told; "
+      "restart to apply",
+      Where);
   return V;
 }
 
@@ -340,6 +345,6 @@ std::vector<Verdict> hotjit::judgeTypes(const UnitCase &Unit) {
   judgeAddedTypes(Unit, Out);
   judgeEnums(Unit, Out);
   if (Unit.Delta.LambdasMoved)
-    Out.push_back(refuseLambdas(Unit.New));
+    Out.push_back(refuseLambdas(Unit));
   return Out;
 }

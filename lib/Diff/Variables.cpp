@@ -497,6 +497,18 @@ static Placement bindTo(const CompiledVariable &V, const ImageVariable &P) {
   return planned(V, Action::Bind, P.Address);
 }
 
+/// The compiler made it and the linker left it out (--gc-sections): no code of
+/// the program knows it, so that its initial value is its value.
+static bool isDropped(const CompiledVariable &V, const UnitCase &Unit) {
+  const BuiltUnit &Built = Unit.Built;
+  if (!Built.program().hasLocalSymbols(Built.unit().Module) ||
+      !V.Function.empty() || findSymbol(V.Symbol, Unit))
+    return false;
+  // A compiler that optimizes removes what is local to a file, or a part of it.
+  return V.Linkage == SymbolLinkage::External ||
+         (!isOptimized(Unit) && Built.localData(V.Symbol).empty());
+}
+
 static Placement placeLive(const CompiledVariable &V, const UnitCase &Unit) {
   if (const Adopted::Variable *Before = createdBefore(V, Unit))
     return bindToAdded(V, *Before);
@@ -515,6 +527,10 @@ static Placement placeLive(const CompiledVariable &V, const UnitCase &Unit) {
     return refused(V, Reason::NotSupportedYet,
                    "is set up at its first use in the program and before it in "
                    "new code; not supported yet");
+  bool HasPlace =
+      !Places.empty() && Places.front()->Storage != StorageKind::None;
+  if (!HasPlace && isDropped(V, Unit))
+    return planned(V, Action::Create);
   if (!Places.empty())
     return bindTo(V, *Places.front());
   if (V.Linkage == SymbolLinkage::Inline)
