@@ -74,6 +74,7 @@ config.substitutions += [
     ("%{python}", shlex.quote(config.python)),
     ("%{source}", config.hotjit_source),
     ("%{lua}", os.path.join(config.hotjit_build, "programs", "lua")),
+    ("%{btop}", os.path.join(config.hotjit_build, "programs", "btop")),
     ("%{redis}", os.path.join(config.hotjit_build, "programs", "redis")),
     ("%{leveldb}", os.path.join(config.hotjit_build, "programs", "leveldb")),
     ("%{redis-edits}", lit_config.params.get("redis-edits", "30")),
