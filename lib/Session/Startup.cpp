@@ -163,9 +163,15 @@ static void findStale(ProjectUnit &U, const FileSystem &FS,
 Expected<Project> hotjit::findProject(const FileSystem &FS, const Clock &C,
                                       const Image &Program,
                                       const ProjectOptions &Options) {
-  if (Program.units().empty())
+  if (Program.units().empty()) {
+    for (const ImageModule &M : Program.modules())
+      if (M.Executable && !M.DebugProblem.empty())
+        return makeError("the program's debug information cannot be read: {}; "
+                         "build it with plain -g",
+                         M.DebugProblem);
     return makeError("the program has no debug information that hotjit can "
                      "read; build it with -g");
+  }
   Expected<std::vector<GlobPattern>> Include = compileGlobs(Options.Include);
   if (!Include)
     return Include.takeError();
