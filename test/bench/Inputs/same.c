@@ -1,0 +1,1 @@
+int same(int N) { return N + 0; }

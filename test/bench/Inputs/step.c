@@ -1,0 +1,1 @@
+int step(int N) { return N + /* edited */ 0 /* here */; }
