@@ -12,6 +12,7 @@
 #include "Support/Error.h"
 #include "Support/FmtSupport.h"
 #include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/STLExtras.h"
 
 namespace hotjit {
 
@@ -30,7 +31,12 @@ struct Patcher::State {
   std::vector<Generation> Generations{Generation()};
   /// Slots of added functions that lead somewhere although not committed.
   std::vector<unsigned> Opened;
-  size_t StagedBytes = 0;
+  /// Every commit that there ever was.
+  struct Kept {
+    size_t Bytes;
+    std::vector<Ledger::Switch> Switches;
+  };
+  std::vector<Kept> Commits;
 
   void learnSlots();
   void closeOpened();
@@ -154,9 +160,9 @@ Expected<Generation> Patcher::commit(StagedGeneration Staged,
   }
   // Live. The rest is bookkeeping and cannot fail.
   S->Generations.resize(S->Book.position() + 1);
+  S->Commits.push_back({Staged.Bytes, *Switches});
   unsigned Number = S->Book.commit(std::move(*Switches));
   Staged.keep();
-  S->StagedBytes += Staged.Bytes;
   S->Generations.push_back(
       {Number, std::move(Files), std::move(Staged.Functions)});
   return current();
@@ -207,7 +213,20 @@ AddrRange Patcher::bodyOf(ProgramAddr Identity) const {
 }
 
 size_t Patcher::memoryUsed() const {
-  return S->StagedBytes + S->Entries->table().memoryUsed();
+  size_t Sum = S->Entries->table().memoryUsed();
+  for (const State::Kept &C : S->Commits)
+    Sum += C.Bytes;
+  return Sum;
+}
+
+size_t Patcher::memorySuperseded() const {
+  size_t Sum = 0;
+  for (const State::Kept &C : S->Commits)
+    if (llvm::none_of(C.Switches, [&](const Ledger::Switch &Switch) {
+          return S->Book.bodyOf(Switch.Slot).Target == Switch.Target;
+        }))
+      Sum += C.Bytes;
+  return Sum;
 }
 
 } // namespace hotjit

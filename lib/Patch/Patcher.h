@@ -78,6 +78,10 @@ public:
 
   /// Bytes of memory that live and superseded code takes.
   size_t memoryUsed() const;
+  /// Of these, of generations that no call reaches now. They are kept: undo may
+  /// go back to them, and a frame, a pointer or a static object's destructor
+  /// may need them.
+  size_t memorySuperseded() const;
 
 private:
   struct State;

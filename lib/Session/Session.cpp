@@ -469,6 +469,7 @@ SessionStatus Session::status() {
   S.Paused = Paused;
   S.Units = Units.size();
   S.MemoryBytes = Around.Passes.memoryUsed();
+  S.SupersededBytes = Around.Passes.memorySuperseded();
   for (const auto &File : Known.texts().files())
     S.TextBytes += File.getValue()->bytesKept();
   S.Ahead.assign(Ahead.begin(), Ahead.end());

@@ -46,6 +46,7 @@ struct SessionStatus {
   bool Paused = false;
   size_t Units = 0;
   size_t MemoryBytes = 0;         ///< of new code and data
+  size_t SupersededBytes = 0;     ///< of these, that no call reaches
   size_t TextBytes = 0;           ///< of kept texts
   std::vector<std::string> Ahead; ///< files newer than the live code
   std::vector<std::string> Dirty; ///< saved, but not live: refused or failed

@@ -64,8 +64,10 @@ public:
   virtual std::vector<FrameHit>
   findFrames(llvm::ArrayRef<AddrRange> Ranges) = 0;
 
-  /// Bytes of memory that live and superseded code takes.
+  /// Bytes of memory that live and superseded code takes, and those of them
+  /// that no call reaches.
   virtual size_t memoryUsed() = 0;
+  virtual size_t memorySuperseded() = 0;
 };
 
 /// Runs jobs one after the other on another thread, or at once in tests.

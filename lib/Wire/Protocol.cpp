@@ -480,6 +480,7 @@ json::Value hotjit::wire::toJSON(const Status &S) {
                       {"paused", S.Paused},
                       {"units", S.Units},
                       {"memory_bytes", S.MemoryBytes},
+                      {"superseded_bytes", S.SupersededBytes},
                       {"text_bytes", S.TextBytes},
                       {"ahead", strings(S.Ahead)},
                       {"dirty", strings(S.Dirty)},
@@ -498,6 +499,7 @@ bool hotjit::wire::fromJSON(const json::Value &V, Status &Out, json::Path P) {
          M.mapOptional("paused", Out.Paused) &&
          M.mapOptional("units", Out.Units) &&
          M.mapOptional("memory_bytes", Out.MemoryBytes) &&
+         M.mapOptional("superseded_bytes", Out.SupersededBytes) &&
          M.mapOptional("text_bytes", Out.TextBytes) &&
          M.mapOptional("ahead", Out.Ahead) &&
          M.mapOptional("dirty", Out.Dirty) &&

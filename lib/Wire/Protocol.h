@@ -255,6 +255,7 @@ struct Status {
   bool Paused = false;
   uint64_t Units = 0;
   uint64_t MemoryBytes = 0;       ///< of new code and data
+  uint64_t SupersededBytes = 0;   ///< of these, that no call reaches
   uint64_t TextBytes = 0;         ///< of kept texts
   std::vector<std::string> Ahead; ///< files newer than the live code
   std::vector<std::string> Dirty; ///< saved but not live: refused or failed

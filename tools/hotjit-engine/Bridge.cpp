@@ -148,6 +148,7 @@ wire::Status hotjit::toWire(const SessionStatus &S) {
   W.Paused = S.Paused;
   W.Units = S.Units;
   W.MemoryBytes = S.MemoryBytes;
+  W.SupersededBytes = S.SupersededBytes;
   W.TextBytes = S.TextBytes;
   W.Ahead = S.Ahead;
   W.Dirty = S.Dirty;

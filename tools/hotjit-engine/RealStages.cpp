@@ -173,3 +173,4 @@ std::vector<FrameHit> RealStages::findFrames(ArrayRef<AddrRange> Ranges) {
 }
 
 size_t RealStages::memoryUsed() { return Patches->memoryUsed(); }
+size_t RealStages::memorySuperseded() { return Patches->memorySuperseded(); }

@@ -51,6 +51,7 @@ public:
                                     ProgramAddr A) override;
   std::vector<FrameHit> findFrames(llvm::ArrayRef<AddrRange> Ranges) override;
   size_t memoryUsed() override;
+  size_t memorySuperseded() override;
 
 private:
   RealStages(const Image &Program, std::unique_ptr<Linker> Links,

@@ -113,6 +113,11 @@ TEST_F(PatcherTest, CommitsUndoesAndRedoes) { // E14
     EXPECT_THAT(llvm::toString(Patch->redo().takeError()),
                 HasSubstr("nothing to redo"));
     EXPECT_GE(Patch->memoryUsed(), 300u);
+    // A leads to the third generation, B still to the first; nothing leads to
+    // the second, which cannot even be redone.
+    EXPECT_EQ(Patch->memorySuperseded(), 100u);
+    ASSERT_EQ(Patch->undo()->Number, 1u);
+    EXPECT_EQ(Patch->memorySuperseded(), 200u);
   });
 }
 

@@ -181,6 +181,7 @@ public:
     return {Hit};
   }
   size_t memoryUsed() override { return 0; }
+  size_t memorySuperseded() override { return 0; }
 
   /// The text whose code the program runs.
   const std::string &live() const { return LiveTexts[LiveGeneration]; }

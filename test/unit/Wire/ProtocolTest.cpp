@@ -181,11 +181,14 @@ TEST(Protocol, RequestsAndRepliesSurviveTheTrip) {
   S.Paused = true;
   S.Units = 4;
   S.MemoryBytes = uint64_t(1) << 40;
+  S.SupersededBytes = 5;
   S.TextBytes = 6;
   S.Ahead = {"/p/a.c"};
   S.Dirty = {"/p/b.c"};
   S.Functions = {someFunction()};
   S.Pending = {"main"};
+  S.Frames = {{"main", 4711, "worker", 2, 3, "/p/a.c", 7, true},
+              {"main", 4712, "", 1, 0, "", 0, false}};
   roundTrip(S);
 }
 
