@@ -133,7 +133,8 @@ static std::string compare(const CompiledFunction &A,
     return "kind";
   // Landing pads name more; what else is named was compared.
   bool SameCode = A.Body == B.Body;
-  if (SameCode && (A.Functions != B.Functions || A.Variables != B.Variables))
+  if (SameCode && (A.Functions != B.Functions || A.Variables != B.Variables ||
+                   A.Written != B.Written))
     return "references";
   if (A.Place.File != B.Place.File || A.Place.Line != B.Place.Line)
     return fmt::format("place ({} and {})", A.Place.Line, B.Place.Line);
@@ -150,7 +151,8 @@ static std::string compare(const CompiledVariable &A,
       A.ThreadInit != B.ThreadInit || A.Function != B.Function ||
       A.Destructor != B.Destructor ||
       A.DynamicInitializer != B.DynamicInitializer ||
-      A.HoldsLabels != B.HoldsLabels || A.Synthesized != B.Synthesized)
+      A.HoldsLabels != B.HoldsLabels || A.Exposed != B.Exposed ||
+      A.Synthesized != B.Synthesized)
     return "kind";
   if (A.Place.File != B.Place.File || A.Place.Line != B.Place.Line)
     return fmt::format("place ({} and {})", A.Place.Line, B.Place.Line);

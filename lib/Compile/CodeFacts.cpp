@@ -12,6 +12,7 @@
 #include "llvm/IR/GlobalIFunc.h"
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/InstrTypes.h"
+#include "llvm/IR/IntrinsicInst.h"
 #include "llvm/IR/Intrinsics.h"
 #include <map>
 #include <set>
@@ -82,6 +83,37 @@ void References::addBody(const llvm::Function &F) {
       add(U.get());
 }
 
+/// Nothing but loading comes of this use of a pointer.
+static bool onlyLoads(const llvm::Use &U) {
+  const llvm::User *User = U.getUser();
+  if (llvm::isa<llvm::LoadInst>(User))
+    return true;
+  if (const auto *Copy = llvm::dyn_cast<llvm::MemTransferInst>(User))
+    return &U == &Copy->getRawSourceUse();
+  if (const auto *Call = llvm::dyn_cast<llvm::CallBase>(User))
+    return Call->isArgOperand(&U) &&
+           Call->isByValArgument(Call->getArgOperandNo(&U));
+  // Part of a larger object.
+  return llvm::isa<llvm::GetElementPtrInst>(User) &&
+         U.getOperandNo() == llvm::GetElementPtrInst::getPointerOperandIndex() &&
+         llvm::all_of(User->uses(), onlyLoads);
+}
+
+/// See CompiledFunction::Written.
+static std::set<std::string> variablesWritten(const llvm::Function &F) {
+  References R;
+  for (const llvm::Instruction &I : llvm::instructions(F))
+    for (const llvm::Use &U : I.operands()) {
+      if (!llvm::isa<llvm::Constant>(U.get()))
+        continue;
+      const auto *V = llvm::dyn_cast<llvm::GlobalVariable>(
+          U->stripInBoundsConstantOffsets());
+      if (!V || isUnnamed(*V) || !onlyLoads(U))
+        R.add(U.get());
+    }
+  return std::move(R.Variables);
+}
+
 static std::vector<std::string> sorted(const std::set<std::string> &S) {
   return {S.begin(), S.end()};
 }
@@ -93,6 +125,16 @@ static bool isOnlyListed(const llvm::Constant &C) {
   return llvm::all_of(C.users(), [](const llvm::User *U) {
     const auto *Outer = llvm::dyn_cast<llvm::Constant>(U);
     return Outer && !llvm::isa<llvm::Function>(Outer) && isOnlyListed(*Outer);
+  });
+}
+
+/// Something that no function of the unit shows leads to C's object.
+static bool isExposed(const llvm::Constant &C) {
+  return llvm::any_of(C.users(), [](const llvm::User *U) {
+    if (const auto *G = llvm::dyn_cast<llvm::GlobalVariable>(U))
+      return G->getName().starts_with("llvm."); // used: by assembly
+    const auto *Outer = llvm::dyn_cast<llvm::Constant>(U);
+    return llvm::isa<llvm::GlobalAlias>(U) || (Outer && isExposed(*Outer));
   });
 }
 
@@ -282,6 +324,7 @@ static CompiledFunction describe(llvm::Function &F, Fingerprinter &Prints) {
   R.Functions.erase(C.Symbol);
   C.Functions = sorted(R.Functions);
   C.Variables = sorted(R.Variables);
+  C.Written = sorted(variablesWritten(F));
   return C;
 }
 
@@ -325,6 +368,7 @@ static CompiledVariable describe(llvm::GlobalVariable &V,
   C.ThreadLocal = V.isThreadLocal();
   C.Unnamed = isUnnamed(V);
   C.HoldsLabels = holdsLabels(V);
+  C.Exposed = isExposed(V);
   C.Initializer = Prints.variable(V);
   C.Synthesized = !C.Unnamed; // until a declaration is found
   References R;

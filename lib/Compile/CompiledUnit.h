@@ -73,6 +73,9 @@ struct CompiledFunction {
   std::vector<std::string> Functions;
   /// Variables named in the body, directly or through constants; sorted.
   std::vector<std::string> Variables;
+  /// Those of Variables that the body may write, or whose address it lets go:
+  /// whatever it does with them but loading from them; sorted.
+  std::vector<std::string> Written;
 };
 
 /// A variable with static or thread storage that this unit defines.
@@ -93,6 +96,7 @@ struct CompiledVariable {
   bool Unnamed =
       false; ///< string literal and the like: never bound, no address identity
   bool HoldsLabels = false; ///< blockaddress: must live with the code it names
+  bool Exposed = false; ///< an alias or assembly may reach it by another name
   /// Static value (with section, alignment and the like) and the code of the
   /// dynamic initializer.
   ContentHash Initializer;

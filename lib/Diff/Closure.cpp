@@ -9,6 +9,9 @@
 // other to it. Under the other's name it leaves a jump, a copy, or nothing. The
 // other one, and who calls it, must go along as soon as the one changes.
 //
+// A variable of the file that nothing writes is its initial value wherever it is
+// read. When the first write comes, all who read it are swapped with the writer.
+//
 // Without optimization a function is a black box, with three exceptions: a
 // caller that holds an inlined copy (always_inline), a caller of something that
 // has no entry to redirect, and a caller of something that threw nothing and
@@ -224,6 +227,31 @@ static bool hasNoEntry(const UnitCase &Unit, StringRef Symbol) {
   return Old && identify(*Old, Unit).What == FunctionIdentity::Status::None;
 }
 
+/// The functions that may have the initial value of V built in go with the one
+/// that now writes it.
+static void addReaders(const CompiledVariable &V, const UnitCase &Unit,
+                       SwappedSet &Swapped, std::deque<std::string> &Queue) {
+  auto Writer = llvm::find_if(Unit.New.Functions, [&](const auto &F) {
+    return llvm::binary_search(F.Written, V.Symbol);
+  });
+  std::set<std::string> Initializers = initializersOf(Unit.New);
+  for (const CompiledFunction &F : Unit.New.Functions) {
+    if (!llvm::binary_search(F.Variables, V.Symbol) ||
+        Swapped.contains(F.Symbol) || Unit.Delta.Added.contains(F.Symbol) ||
+        Initializers.contains(F.Symbol))
+      continue;
+    // Data may be what leads to V now.
+    const CompiledFunction &Because =
+        Writer != Unit.New.Functions.end() ? *Writer : F;
+    Swapped[F.Symbol] = {
+        Because.Symbol,
+        fmt::format("swapped with '{}': the optimizer may have used the "
+                    "initial value of '{}'",
+                    Because.Name, V.Name)};
+    Queue.push_back(F.Symbol);
+  }
+}
+
 SwappedSet hotjit::swappedTogether(const UnitCase &Unit) {
   SwappedSet Swapped;
   std::deque<std::string> Queue;
@@ -231,6 +259,9 @@ SwappedSet hotjit::swappedTogether(const UnitCase &Unit) {
     Swapped[Symbol] = {Symbol, ""};
     Queue.push_back(Symbol);
   }
+  if (isOptimized(Unit))
+    for (const CompiledVariable *V : Unit.Delta.FirstWritten)
+      addReaders(*V, Unit, Swapped, Queue);
   if (Queue.empty())
     return Swapped;
   Users U = usersIn(Unit);

@@ -135,6 +135,24 @@ static std::set<std::string> changedConstants(const CompiledUnit &Old,
   return Changed;
 }
 
+static std::set<std::string> variablesWritten(const CompiledUnit &Unit) {
+  std::set<std::string> Result;
+  auto Add = [&](const std::string &Symbol) {
+    const CompiledVariable *V = Unit.findVariable(Symbol);
+    if (V && !V->Const && V->Linkage == SymbolLinkage::Internal)
+      Result.insert(Symbol);
+  };
+  for (const CompiledFunction &F : Unit.Functions)
+    llvm::for_each(F.Written, Add);
+  // A pointer in data: who follows it, nobody knows.
+  for (const CompiledVariable &V : Unit.Variables) {
+    llvm::for_each(V.References, Add);
+    if (V.Exposed)
+      Add(V.Symbol);
+  }
+  return Result;
+}
+
 static void compareFunctions(const CompiledUnit &Old, const CompiledUnit &New,
                              UnitDelta &Delta) {
   std::set<std::string> Initializers = initializersOf(New);
@@ -186,6 +204,11 @@ static void compareVariables(const CompiledUnit &Old, const CompiledUnit &New,
   for (const CompiledVariable &V : Old.Variables)
     if (!V.Unnamed && !New.findVariable(V.Symbol))
       Delta.RemovedVariables.push_back(&V);
+  Delta.WrittenBefore = variablesWritten(Old);
+  Delta.WrittenNow = variablesWritten(New);
+  for (const std::string &Symbol : Delta.WrittenNow)
+    if (!Delta.WrittenBefore.contains(Symbol) && Old.findVariable(Symbol))
+      Delta.FirstWritten.push_back(New.findVariable(Symbol));
 }
 
 /// On one line the names tell, which end in the column: shorter is earlier.

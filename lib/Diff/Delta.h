@@ -31,6 +31,12 @@ struct UnitDelta {
   std::vector<const CompiledVariable *> AddedVariables;
   std::vector<const CompiledVariable *> RemovedVariables;
 
+  /// Variables local to the file that some code or data of a text may write, or
+  /// whose address it lets go.
+  std::set<std::string> WrittenBefore, WrittenNow;
+  /// In both texts, and only in the new one among these.
+  std::vector<const CompiledVariable *> FirstWritten;
+
   Pairs<CompiledType> ChangedTypes; ///< other layout or virtual functions
   /// In the new text only. The program may have it: it was removed before.
   std::vector<const CompiledType *> AddedTypes;

@@ -296,6 +296,15 @@ static llvm::Error decide(std::deque<Unit> &Units, const ProgramView &Program,
   return llvm::Error::success();
 }
 
+static void recordWritten(const std::string &Path, const UnitDelta &Delta,
+                          Plan &P) {
+  for (const auto *Symbols : {&Delta.WrittenBefore, &Delta.WrittenNow})
+    for (const std::string &Symbol : *Symbols)
+      P.Written.insert({Path, Symbol});
+  for (auto [Old, New] : Delta.ChangedVariables)
+    P.Written.insert({Path, New->Symbol});
+}
+
 llvm::Expected<PlanOrRefusal> hotjit::diff(llvm::ArrayRef<UnitChange> Changes,
                                            const ProgramView &Program,
                                            const Adopted &Earlier) {
@@ -319,6 +328,7 @@ llvm::Expected<PlanOrRefusal> hotjit::diff(llvm::ArrayRef<UnitChange> Changes,
   for (Unit &U : Units) {
     if (!U.Built)
       continue;
+    recordWritten(U.Change->New->Path, U.Delta, P);
     if (llvm::Error E = tell(U, Changes, Program, All))
       return std::move(E);
     if (!U.Emitted.Unit.Functions.empty() || !U.Emitted.Unit.Variables.empty())
@@ -336,6 +346,7 @@ llvm::Expected<PlanOrRefusal> hotjit::diff(llvm::ArrayRef<UnitChange> Changes,
 }
 
 void hotjit::recordCommitted(const Plan &P, Adopted &A) {
+  A.Written.insert(P.Written.begin(), P.Written.end());
   for (const PlannedUnit &U : P.Units) {
     A.Units.insert(U.New->Path);
     for (const PlannedVariable &V : U.Variables)

@@ -134,6 +134,10 @@ struct Plan {
   std::vector<Verdict>
       Verdicts; ///< one for each function that is not unchanged
   size_t Unchanged = 0;
+  /// Variables local to a file, by unit path and symbol, that need not hold the
+  /// initial value of the new text: a text could write them, or another initial
+  /// value was edited.
+  std::set<std::pair<std::string, std::string>> Written;
   /// No code is to be made. There may still be verdicts to tell: a variable
   /// whose initializer was edited keeps its value (HJ1503).
   bool empty() const { return Units.empty(); }
@@ -162,13 +166,15 @@ struct Adopted {
   /// Constants, by unit path and symbol, of which the program's own data no
   /// longer is what the live text says: new code is never bound to that.
   std::set<std::pair<std::string, std::string>> SupersededConstants;
+  /// See Plan: all since the program started.
+  std::set<std::pair<std::string, std::string>> Written;
   /// Paths of units that have code of an earlier generation: its types are in
   /// use though the program's debug info does not know them.
   std::set<std::string> Units;
 };
 
 /// Records in A what committing P makes true and Link does not report: the
-/// sets of constants and units above.
+/// sets above.
 void recordCommitted(const Plan &P, Adopted &A);
 
 } // namespace hotjit

@@ -4,6 +4,12 @@
 // a byte of an int, split a struct, or moved what nobody wrote to read-only
 // memory. What the program cannot have is created, what is constant may be
 // copied from the new text, everything else is refused.
+//
+// What the optimizer removed because nothing writes it is known all the same: it
+// is what its initializer says. Each generation gets a copy, until an edit writes
+// the variable: then it is created, and its readers are swapped (Closure.cpp).
+// The proof is in the texts, all since the program started: no store, and no
+// address that anybody could store through.
 
 #include "Diff/Judge.h"
 #include "fmt/format.h"
@@ -509,6 +515,29 @@ static bool isDropped(const CompiledVariable &V, const UnitCase &Unit) {
          (!isOptimized(Unit) && Built.localData(V.Symbol).empty());
 }
 
+/// No text since the program started could give V another value than this
+/// text's initial one.
+static bool hasInitialValue(const CompiledVariable &V, const UnitCase &Unit) {
+  const CompiledVariable *Was = Unit.Old.findVariable(V.Symbol);
+  return Was && V.Linkage == SymbolLinkage::Internal &&
+         Was->Linkage == SymbolLinkage::Internal && sameType(*Was, V) &&
+         Was->Initializer == V.Initializer && !V.DynamicInitializer &&
+         !V.Destructor && V.Guard.empty() &&
+         !Unit.Earlier.Written.contains({Unit.New.Path, V.Symbol}) &&
+         !Unit.Delta.WrittenBefore.contains(V.Symbol);
+}
+
+/// A variable that nothing wrote is made anew from its initial value.
+static Placement makeAnew(const CompiledVariable &V, const UnitCase &Unit) {
+  if (!llvm::is_contained(Unit.Delta.FirstWritten, &V))
+    return planned(V, Action::Copy);
+  Placement Result = planned(V, Action::Create);
+  Result.Note = say(V, VerdictKind::Note, Reason::VariableOptimizedAway,
+                    "is written for the first time: the program was built with "
+                    "its initial value, which an undo brings back");
+  return Result;
+}
+
 static Placement placeLive(const CompiledVariable &V, const UnitCase &Unit) {
   if (const Adopted::Variable *Before = createdBefore(V, Unit))
     return bindToAdded(V, *Before);
@@ -531,12 +560,17 @@ static Placement placeLive(const CompiledVariable &V, const UnitCase &Unit) {
       !Places.empty() && Places.front()->Storage != StorageKind::None;
   if (!HasPlace && isDropped(V, Unit))
     return planned(V, Action::Create);
-  if (!Places.empty())
-    return bindTo(V, *Places.front());
-  if (V.Linkage == SymbolLinkage::Inline)
+  if (Places.empty() && V.Linkage == SymbolLinkage::Inline)
     return placeNew(V, Unit);
-  return optimizedAway(V, "is not in the program's debug info: the optimizer "
-                          "removed it");
+  Placement Result =
+      !Places.empty()
+          ? bindTo(V, *Places.front())
+          : optimizedAway(V, "is not in the program's debug info: the "
+                             "optimizer removed it");
+  if (Result.Refused && Result.Refused->Code == Reason::VariableOptimizedAway &&
+      hasInitialValue(V, Unit))
+    return makeAnew(V, Unit);
+  return Result;
 }
 
 Placement hotjit::placeVariable(const CompiledVariable &V,

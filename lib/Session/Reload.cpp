@@ -151,6 +151,7 @@ std::optional<Event> Session::commitPlan(Attempt &A, Plan P) {
     Next.Compiled[Units[W.Unit].Unit.Path] = W.New;
   if (P.empty()) {
     // The code is what it was, but the texts that it came from are new.
+    recordCommitted(P, Next.Added);
     Generations[Current] = std::move(Next);
     E.What = Event::Kind::Unchanged;
     E.Verdicts = std::move(P.Verdicts);

@@ -12,13 +12,15 @@ initial one. Then both make the same calls and must print the same, state
 included.
 
 A variable that a step removes and a later one brings back starts anew, but
-undo and redo return to the storage that a generation had. So values belong to
-storage, not to names: `Storage` follows which name means which storage in each
-generation.
+undo and redo return to the storage that a generation had. The same holds for a
+variable that a step is the first to write, if the program has its initial value
+built in (a note HJ1516 says so). So values belong to storage, not to names:
+`Storage` follows which name means which storage in each generation.
 """
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -143,8 +145,13 @@ class Storage:
                 self.next += 1
         return result
 
-    def commit(self, names):
-        now = self._extend(self.generations[self.current], names)
+    def commit(self, names, made_anew):
+        before = self.generations[self.current]
+        now = self._extend({n: s for n, s in before.items()
+                            if not made_anew(n)}, names)
+        for name, storage in now.items():
+            if made_anew(name) and before.get(name) in self.values:
+                self.values[storage] = self.values[before[name]]
         self.generations[self.current + 1:] = [now]
         self.current += 1
 
@@ -331,6 +338,7 @@ class Run:
         self.events = []
         self.excused = False  # from now on nothing can be compared
         self.pending = False  # a function of this step is on a stack
+        self.made_anew = []   # variables of this step: unit, function and name
         try:
             self.compare(case["calls"], "before any edit")
         except Bug:
@@ -364,6 +372,7 @@ class Run:
         kind = step["kind"]
         self.events = []
         self.pending = False
+        self.made_anew = []
         if kind == "save":
             end = self.save(step)
         else:
@@ -426,6 +435,12 @@ class Run:
             return
         for verdict in event["verdicts"]:
             self.pending |= verdict["verdict"] == "pending"
+            if (verdict["verdict"], verdict.get("code")) == ("note", "HJ1516"):
+                unit = Path(verdict["file"])
+                # One of a header belongs to each unit, or to some of them.
+                self.excused |= unit.suffix == ".h"
+                self.made_anew.append(
+                    f"{unit.stem}." + verdict["name"].replace("::", "."))
             # Code outside the change keeps the old constant, or a copy.
             if (verdict["verdict"] == "partial"
                     or verdict.get("code") == "HJ1504"):
@@ -434,7 +449,9 @@ class Run:
     def adopt(self, texts, committed):
         names = self.cold.names(texts)
         if committed:
-            self.storage.commit(names)
+            self.storage.commit(names, lambda name: any(
+                re.fullmatch(re.escape(v) + r"([.\[].*)?", name)
+                for v in self.made_anew))
             self.texts_of[self.storage.current:] = [texts]
         else:
             self.storage.rename(names)
@@ -449,6 +466,10 @@ class Run:
                                      if v["verdict"] == "refused"})
         self.compare(step["calls"], f"after {step['what']}: not applied")
         ends = self.hot.save(self.texts, "save", self.texts)
+        # Seen in parts, a change may become one that can go live.
+        if any(e["event"] == "reloaded" for e in ends):
+            self.excused = True
+            return
         if ends and ends[-1]["event"] != "unchanged":
             raise Bug("event", "back to the live text after "
                       f"{step['what']}: {describe(ends[-1])}")

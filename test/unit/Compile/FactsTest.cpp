@@ -97,6 +97,22 @@ TEST(Functions, WhatTheBodyNames) {
   EXPECT_THAT(variable(U, "table").References, ElementsAre("h"));
 }
 
+// Loading from a variable, and from a part of it, is all that is not writing.
+TEST(Functions, WhatTheBodyWrites) {
+  Unit U = compileC(
+      "struct s { int a, b[3], big[9]; }; static struct s r, w1, w2, w3, w4;\n"
+      "static int *p, n, *const at = &n; void use(int *); void take(struct "
+      "s);\n"
+      "int reads(int i) { struct s t = r; take(r);\n"
+      "  return r.a + r.b[i] + *p + at[0] + t.a; }\n"
+      "int *writes(int i) { w1.b[i] = 1; use(&w2.a); w3 = r; ++n;\n"
+      "  return i ? &w4.a : p; }");
+  EXPECT_THAT(function(U, "reads").Written, IsEmpty());
+  EXPECT_THAT(function(U, "reads").Variables, ElementsAre("n", "p", "r"));
+  EXPECT_THAT(function(U, "writes").Written,
+              ElementsAre("n", "w1", "w2", "w3", "w4"));
+}
+
 TEST(Functions, AddressTaken) {
   Unit U =
       compileC("static int called(void) { return 1; }\n"

@@ -366,6 +366,54 @@ TEST_F(OptimizedAway, NotIfTheTextIsAnother) {
   EXPECT_THAT(S.refused(), ElementsAre("HJ2004 v"));
 }
 
+/// v is a static that the optimizer removed, f and g read it, f is edited.
+class Unwritten : public testing::Test {
+protected:
+  Unwritten() {
+    CompiledVariable V = variable("v");
+    V.Linkage = SymbolLinkage::Internal;
+    S = names(V);
+    S.Program.addFunction(*S.Built, "g");
+    S.Old.Functions.push_back(function("g", "1", {}, {"v"}));
+    S.New.Functions.push_back(function("g", "1", {}, {"v"}));
+    S.Program.addVariable(*S.Built, "v").Storage = StorageKind::None;
+    S.Built->OptLevel = 2;
+  }
+  Scene S;
+};
+
+TEST_F(Unwritten, IsItsInitialValue) {
+  Plan P = S.plan();
+  EXPECT_EQ(plannedVariable(P, "v").What, Action::Copy);
+  EXPECT_THAT(P.Units[0].Functions, testing::SizeIs(1));
+}
+TEST_F(Unwritten, IsMadeForAllWhoReadItWhenItIsWritten) {
+  S.New.Functions[0].Written = {"v"};
+  Plan P = S.plan();
+  EXPECT_EQ(plannedVariable(P, "v").What, Action::Create);
+  EXPECT_THAT(P.Units[0].Functions, testing::SizeIs(2));
+  EXPECT_THAT(S.text(), HasSubstr("note HJ1516 v"));
+}
+TEST_F(Unwritten, NotIfTheOldTextCouldWriteIt) {
+  S.Old.Functions[1].Written = S.New.Functions[1].Written = {"v"};
+  EXPECT_THAT(S.refused(), ElementsAre("HJ1516 v"));
+}
+TEST_F(Unwritten, NotIfDataLeadsToIt) {
+  CompiledVariable Pointer = variable("w");
+  Pointer.References = {"v"};
+  S.Old.Variables.push_back(Pointer);
+  S.New.Variables.push_back(Pointer);
+  EXPECT_THAT(S.refused(), ElementsAre("HJ1516 v"));
+}
+TEST_F(Unwritten, NotIfAnEarlierTextCouldWriteIt) {
+  S.Earlier.Written = {{S.New.Path, "v"}};
+  EXPECT_THAT(S.refused(), ElementsAre("HJ1516 v"));
+}
+TEST_F(Unwritten, NotIfItsInitialValueWasEdited) {
+  S.New.Variables[0].Initializer = hashBytes("other");
+  EXPECT_THAT(S.refused(), ElementsAre("HJ1516 v"));
+}
+
 // A19.
 TEST(Variables, AThreadLocalIsReachedThroughItsModule) {
   CompiledVariable V = variable("v");
