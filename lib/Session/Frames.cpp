@@ -157,11 +157,13 @@ Event Session::stepped(Event::Kind What, unsigned Generation,
   Warming.clear(); // Of another live text.
   Waits.reset();
   Ahead.clear();
-  Ahead = dirtyFiles();
+  for (const std::string &File : dirtyFiles())
+    Ahead[File] = statusOf(File);
   Event E;
   E.What = What;
   E.Generation = Generation;
-  E.Files.assign(Ahead.begin(), Ahead.end());
+  for (const auto &[File, Status] : Ahead)
+    E.Files.push_back(File);
   llvm::erase_if(Pending, [&](const PendingFunction &F) {
     return Around.Passes.bodyOf(F.Body.Of.Identity) == F.Body.Pieces;
   });

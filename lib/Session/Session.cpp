@@ -9,7 +9,9 @@
 // texts on the disk and the texts that are live.
 //
 // Undo turns that round: texts on the disk that are *ahead* of the program
-// stay out of every attempt until they are saved again.
+// stay out of every attempt until they are saved again, changed or not. The
+// last events of the save that was undone may come late; they find the file as
+// it was at the undo.
 
 #include "Project/Includes.h"
 #include "Session/State.h"
@@ -37,14 +39,43 @@ Session::~Session() {
 }
 
 void Session::filesChanged(const FileEvents &Events) {
-  std::optional<ChangeSet> Change = Known.apply(Events);
-  if (!Change)
+  std::vector<std::string> Files = savedAgain(Events);
+  Nanoseconds Time = Events.Time;
+  if (std::optional<ChangeSet> Change = Known.apply(Events)) {
+    append_range(Files, Change->Files);
+    Time = Change->Time;
+  }
+  if (Files.empty())
     return;
-  for (const std::string &File : Change->Files)
+  for (const std::string &File : Files)
     Ahead.erase(File);
   if (Options.Manual || Paused)
     return;
-  begin(Change->Files, Change->Time, nullptr);
+  begin(std::move(Files), Time, nullptr);
+}
+
+/// Files that an undo left behind and that were written since.
+std::vector<std::string> Session::savedAgain(const FileEvents &Events) const {
+  std::vector<std::string> Result;
+  if (Ahead.empty())
+    return Result;
+  for (const std::string &Path : Events.Paths) {
+    Expected<std::string> Real = Around.Files.realPath(Path);
+    auto It = Ahead.find(Real ? *Real : Path);
+    consumeError(Real.takeError());
+    if (It != Ahead.end() && It->second != statusOf(It->first))
+      Result.push_back(It->first);
+  }
+  return Result;
+}
+
+/// None: the file is gone, perhaps for a moment.
+std::optional<FileStatus> Session::statusOf(StringRef Path) const {
+  Expected<FileStatus> Status = Around.Files.status(Path);
+  if (Status)
+    return *Status;
+  consumeError(Status.takeError());
+  return std::nullopt;
 }
 
 void Session::reload(std::vector<std::string> Files, Reply Done) {
@@ -54,15 +85,18 @@ void Session::reload(std::vector<std::string> Files, Reply Done) {
   Look.Time = Around.Time.now();
   bool Changed = Known.apply(Look).has_value();
   // Asking for a file brings it live even if an undo left it behind.
-  if (Files.empty())
+  if (Files.empty()) {
+    Changed |= !Ahead.empty();
     Ahead.clear();
+  }
   for (const std::string &File : Files)
-    Ahead.erase(File);
+    Changed |= Ahead.erase(File) > 0;
   if (InFlight && !Changed) {
     InFlight->Waiting.push_back(std::move(Done));
     return;
   }
-  if (dirtyFiles().empty()) {
+  // What is under way may be about a text that has been taken back by now.
+  if (!InFlight && dirtyFiles().empty()) {
     Event Nothing;
     Nothing.What = Event::Kind::Unchanged;
     Nothing.Time = Look.Time;
@@ -89,7 +123,7 @@ std::set<std::string> Session::dirtyFiles() const {
 /// The texts on the disk, but of files that are ahead the live ones.
 TextSnapshot Session::textsToCompile() const {
   TextSnapshot Texts = Known.texts();
-  for (const std::string &Path : Ahead)
+  for (const auto &[Path, Status] : Ahead)
     Texts = Texts.with(Path, Generations[Current].Texts.find(Path));
   return Texts;
 }
@@ -472,7 +506,8 @@ SessionStatus Session::status() {
   S.SupersededBytes = Around.Passes.memorySuperseded();
   for (const auto &File : Known.texts().files())
     S.TextBytes += File.getValue()->bytesKept();
-  S.Ahead.assign(Ahead.begin(), Ahead.end());
+  for (const auto &[File, Status] : Ahead)
+    S.Ahead.push_back(File);
   std::set<std::string> Dirty = dirtyFiles();
   S.Dirty.assign(Dirty.begin(), Dirty.end());
   for (const auto &[Key, Function] : Now.Replaced)

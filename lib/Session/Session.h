@@ -20,7 +20,7 @@ namespace hotjit {
 /// A translation unit of the program and what is known of its text.
 struct ProjectUnit {
   TranslationUnit Unit;
-  const ImageUnit *Built = nullptr;
+  const ImageUnit *Built = nullptr; ///< null: no debug info, and a Problem
   /// Project files that it reads (not system headers): absolute, real.
   std::set<std::string> Files;
   /// Set if no edit of the unit can go live: no compile command, built twice,
@@ -137,6 +137,8 @@ private:
   std::vector<size_t> unitsToCompile(const std::set<std::string> &Dirty) const;
   std::set<std::string> dirtyFiles() const;
   TextSnapshot textsToCompile() const;
+  std::vector<std::string> savedAgain(const FileEvents &Events) const;
+  std::optional<FileStatus> statusOf(llvm::StringRef Path) const;
   void startCompiling(Attempt &A);
   void compile(Attempt &A, const std::vector<TranslationUnit> &Commands);
   void compileNew(Attempt &A, size_t Work, const TranslationUnit &Command);
@@ -183,7 +185,8 @@ private:
 
   std::vector<Live> Generations; ///< what is live in each, 0 is the program
   size_t Current = 0;            ///< index into Generations
-  std::set<std::string> Ahead;   ///< undone: on the disk, not live
+  /// Undone: on the disk, not live; as they were then.
+  std::map<std::string, std::optional<FileStatus>> Ahead;
   std::shared_ptr<Attempt> InFlight;
   /// Units whose live text is being compiled, by index into Units.
   std::map<size_t, std::shared_ptr<PendingUnit>> Warming;

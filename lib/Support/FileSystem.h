@@ -16,6 +16,7 @@ struct FileStatus {
   uint64_t Size = 0;
   std::chrono::nanoseconds Modified{0}; ///< since the epoch
   bool IsDirectory = false;
+  bool operator==(const FileStatus &) const = default;
 };
 
 /// The disk as hotjit reads it; FakeFileSystem in the tests. hotjit writes no

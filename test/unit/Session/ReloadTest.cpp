@@ -198,6 +198,36 @@ TEST_F(SessionTest, AFileThatIsAheadWaitsForItsOwnSave) {
   EXPECT_EQ(S->status().Ahead, std::vector<std::string>{"/p/a.c"});
 }
 
+// E14: the same text again is a save; a late event of the first save is none.
+TEST_F(SessionTest, AFileThatIsAheadGoesLiveWhenItIsSavedAgain) {
+  save("/p/a.c", "a2");
+  settle();
+  ASSERT_TRUE(bool(S->undo()));
+  S->filesChanged({{"/p/a.c"}, false, Time.now()});
+  settle();
+  EXPECT_EQ(Program.live(), "built");
+  save("/p/a.c", "a2");
+  settle();
+  EXPECT_EQ(Told.back().What, Kind::Reloaded);
+  EXPECT_EQ(Told.back().Files, std::vector<std::string>{"/p/a.c"});
+  EXPECT_EQ(Program.live(), "a2");
+  EXPECT_TRUE(S->status().Ahead.empty());
+}
+
+TEST_F(SessionTest, AFileThatIsAheadGoesLiveWhenItIsAskedFor) {
+  save("/p/a.c", "a2");
+  save("/p/b.c", "b2");
+  settle();
+  ASSERT_TRUE(bool(S->undo()));
+  std::optional<Event> Answer;
+  S->reload({"/p/a.c"}, [&](const Event &E) { Answer = E; });
+  settle();
+  ASSERT_TRUE(Answer);
+  EXPECT_EQ(Answer->What, Kind::Reloaded);
+  EXPECT_EQ(Program.live(), "a2");
+  EXPECT_EQ(S->status().Ahead, std::vector<std::string>{"/p/b.c"});
+}
+
 // B40: the verdict says so while an old frame is alive, and again when it ends.
 TEST_F(SessionTest, AFunctionOnAStackIsPendingUntilItSettles) {
   Program.FunctionOnStack = true;

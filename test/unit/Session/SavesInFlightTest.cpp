@@ -61,6 +61,20 @@ TEST_F(SessionTest, AReloadRequestWithNothingToDoIsAnsweredAtOnce) {
   EXPECT_EQ(kinds(), "");
 }
 
+// A request that finds the text taken back ends the attempt that was about it.
+TEST_F(SessionTest, AReloadRequestSeesWhatNoEventHasTold) {
+  save("/p/a.c", "a2");
+  FS.write("/p/a.c", "a1");
+  std::vector<Kind> Answers;
+  Program.CodeUnchanged = true; // if asked for no unit
+  S->reload({}, [&](const Event &E) { Answers.push_back(E.What); });
+  settle();
+  EXPECT_EQ(Answers, std::vector<Kind>{Kind::Unchanged});
+  EXPECT_EQ(kinds(), "changed failed changed unchanged");
+  EXPECT_EQ(Told[1].Stage, "superseded");
+  EXPECT_EQ(Program.live(), "built");
+}
+
 TEST_F(SessionTest, UndoWhileCompilingSupersedes) {
   save("/p/a.c", "a2");
   settle();
