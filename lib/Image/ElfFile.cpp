@@ -264,6 +264,31 @@ Expected<std::vector<ElfSymbol>> ElfFile::symbols() const {
   return dynamicSymbols();
 }
 
+std::vector<std::string> ElfFile::sourceNames() const {
+  std::vector<std::string> Result;
+  const Traits::Shdr *Table = findTable(ELF::SHT_SYMTAB);
+  if (!Table)
+    return Result;
+  Expected<Traits::SymRange> Entries = Object->getELFFile().symbols(Table);
+  Expected<StringRef> Names =
+      Object->getELFFile().getStringTableForSymtab(*Table);
+  if (!Entries || !Names) {
+    // Who asks for symbols is told.
+    llvm::consumeError(Entries.takeError());
+    llvm::consumeError(Names.takeError());
+    return Result;
+  }
+  for (const Traits::Sym &S : *Entries) {
+    if (S.getType() != ELF::STT_FILE)
+      continue;
+    if (Expected<StringRef> Name = S.getName(*Names))
+      Result.push_back(Name->str());
+    else
+      llvm::consumeError(Name.takeError());
+  }
+  return Result;
+}
+
 Expected<std::vector<ElfSymbol>> ElfFile::dynamicSymbols() const {
   if (const Traits::Shdr *Table = findTable(ELF::SHT_DYNSYM))
     return readSymbols(*Table);

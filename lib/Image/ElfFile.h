@@ -74,6 +74,9 @@ public:
 
   /// Of .symtab; of .dynsym if the file is stripped.
   llvm::Expected<std::vector<ElfSymbol>> symbols() const;
+  /// Source files that .symtab says code came from, as it names them: one entry
+  /// for each object that was linked. Empty if the file is stripped.
+  std::vector<std::string> sourceNames() const;
   /// Of .dynsym only.
   llvm::Expected<std::vector<ElfSymbol>> dynamicSymbols() const;
 

@@ -364,6 +364,11 @@ bool Image::hasLocalSymbols(const ImageModule &Module) const {
   return Table && Table->hasLocals();
 }
 
+std::vector<std::string> Image::sourceNames(const ImageModule &Module) const {
+  const ElfFile *File = S->Files[S->indexOf(Module)].File.get();
+  return File ? File->sourceNames() : std::vector<std::string>();
+}
+
 const ImageFunction *Image::functionAt(ProgramAddr A) const {
   for (size_t I = 0; I != S->Modules.size(); ++I) {
     if (!S->Modules[I].Text.contains(A))

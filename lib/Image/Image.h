@@ -215,6 +215,10 @@ public:
   /// Module's symbol table names what is local to a file too: it was not
   /// stripped.
   bool hasLocalSymbols(const ImageModule &Module) const;
+  /// Source files of Module's code, with and without debug info, as its symbol
+  /// table names them (without folders): once for each object in it. Empty if
+  /// it is stripped.
+  std::vector<std::string> sourceNames(const ImageModule &Module) const;
   /// The function whose code holds A; null if none.
   const ImageFunction *functionAt(ProgramAddr A) const;
   /// The line, of the function that the code at A in Unit belongs to, that the

@@ -123,6 +123,9 @@ Error EntryTable::preparePlain(Prepared &P) {
   uint64_t Size =
       P.Site.Size < JumpSize ? uint64_t(CodeBehindShort) : P.Site.Size;
   P.Code = Original(P.Site.Entry, Size);
+  // Behind the last function of a file there is less.
+  while (P.Code.empty() && Size > P.Site.Size)
+    P.Code = Original(P.Site.Entry, --Size);
   Expected<EntryWindow> Window =
       findWindow(*Decode, P.Code, P.Site.Entry, P.Site.Size);
   if (!Window)

@@ -134,6 +134,8 @@ static std::vector<Verdict> notPatchable(const Plan &P,
             V.Message = Problem.Why;
             if (Problem.Retry)
               V.Message += "; goes live when that is over";
+            else if (F.Kind == EntryKind::Plain)
+              V.Message += "; build with -fpatchable-function-entry=8,6";
           }
     Result.push_back(std::move(V));
   }

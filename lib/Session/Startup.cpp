@@ -5,6 +5,9 @@
 // is read and kept *now*, because a save overwrites the only copy of the text
 // that the running code came from.
 //
+// The program may have code of a file and no debug info for it. Then an edit of
+// that file is refused; met with silence it would pass for live.
+//
 // A file that is newer than the program is another text than the one it was
 // built from: what the program holds of it is unknown, and is not guessed.
 
@@ -107,15 +110,20 @@ static void assignCommand(ProjectUnit &U, const CompileCommands &Commands,
                         "not supported yet");
 }
 
+static bool isWanted(StringRef Path, ArrayRef<GlobPattern> Include,
+                     ArrayRef<GlobPattern> Exclude) {
+  auto Matches = [&](const GlobPattern &G) { return G.match(Path); };
+  return !isSystemFile(Path) && none_of(Exclude, Matches) &&
+         (Include.empty() || any_of(Include, Matches));
+}
+
 /// The unit that Built is, with its command and the files it may read; nullopt
 /// if the user left it out.
 static std::optional<ProjectUnit>
 makeUnit(const ImageUnit &Built, const CompileCommands &Commands,
          const Image &Program, IncludeScanner &Scanner,
          ArrayRef<GlobPattern> Include, ArrayRef<GlobPattern> Exclude) {
-  auto Matches = [&](const GlobPattern &G) { return G.match(Built.Path); };
-  if (isSystemFile(Built.Path) || any_of(Exclude, Matches) ||
-      (!Include.empty() && none_of(Include, Matches)))
+  if (!isWanted(Built.Path, Include, Exclude))
     return std::nullopt;
   ProjectUnit U;
   U.Built = &Built;
@@ -134,6 +142,39 @@ makeUnit(const ImageUnit &Built, const CompileCommands &Commands,
   if (!StringRef(U.Unit.Path).ends_with(">"))
     U.Files.insert(U.Unit.Path);
   return U;
+}
+
+/// Units of which the program has code and no debug info: the symbol table
+/// names their files, without folders. A compile database may be about many
+/// programs; a file of which a unit with debug info has the name is taken for
+/// that.
+static std::vector<ProjectUnit>
+unitsWithoutDebugInfo(const CompileCommands &Commands, const Image &Program,
+                      IncludeScanner &Scanner, ArrayRef<GlobPattern> Include,
+                      ArrayRef<GlobPattern> Exclude) {
+  StringMap<int> Unknown;
+  for (const ImageModule &M : Program.modules())
+    if (!isSystemFile(M.Path))
+      for (const std::string &Name : Program.sourceNames(M))
+        ++Unknown[sys::path::filename(Name)];
+  for (const ImageUnit &U : Program.units())
+    --Unknown[sys::path::filename(U.Path)];
+  std::vector<ProjectUnit> Result;
+  for (const TranslationUnit &Unit : Commands.units()) {
+    if (Unknown.lookup(sys::path::filename(Unit.Path)) <= 0 ||
+        !Program.findUnits(Unit.Path).empty() ||
+        !isWanted(Unit.Path, Include, Exclude))
+      continue;
+    ProjectUnit U;
+    U.Unit = Unit;
+    U.Files = Scanner.filesOf(Unit);
+    U.Files.insert(Unit.Path);
+    U.Problem = problem(U, Reason::NoDebugInfo,
+                        "the program has no debug info for this file; build "
+                        "it with -g");
+    Result.push_back(std::move(U));
+  }
+  return Result;
 }
 
 /// Finds the unit's files that are not what it was built from.
@@ -204,13 +245,19 @@ Expected<Project> hotjit::findProject(const FileSystem &FS, const Clock &C,
                      P.Units.size(), Commands->path(),
                      P.Units.front().Unit.Path,
                      P.Units.front().Problem->Message);
+  for (ProjectUnit &U :
+       unitsWithoutDebugInfo(*Commands, Program, Scanner, *Include, *Exclude)) {
+    Files.insert(U.Files.begin(), U.Files.end());
+    P.Units.push_back(std::move(U));
+  }
 
   // From here on the texts are ours: what is saved now is a change.
   if (Error E = P.Known.keepAll(Files))
     P.Notes.push_back(toString(std::move(E)));
   for (ProjectUnit &U : P.Units)
-    findStale(U, FS, P.Known.texts(), Program.modules()[U.Built->Module],
-              Stale);
+    if (U.Built)
+      findStale(U, FS, P.Known.texts(), Program.modules()[U.Built->Module],
+                Stale);
   P.Stale.assign(Stale.begin(), Stale.end());
   return P;
 }

@@ -113,6 +113,8 @@ TEST_F(RelocateTest, TakesAShortFunctionIfPaddingFollows) {
   EXPECT_THAT(T.Code, ElementsAreArray(Bytes{0x89, 0xf8, 0xc3}));
   Code[3] = 0x55;
   EXPECT_THAT(refusal(Code, 3), HasSubstr("another function follows"));
+  EXPECT_THAT(refusal({0x89, 0xf8, 0xc3}, 3),
+              HasSubstr("it has 3 bytes and is the last of its file"));
 }
 
 TEST_F(RelocateTest, RefusesWhatLeadsIntoTheJump) {

@@ -64,11 +64,13 @@ Expected<EntryWindow> findWindow(const Decoder &D, ArrayRef<uint8_t> Code,
                                  ProgramAddr Entry, uint64_t Size) {
   if (Size == 0)
     return makeError("its size is not known");
-  if (Code.size() < std::max<uint64_t>(Size, JumpSize))
+  if (Code.size() < Size)
     return makeError("the file does not hold its code");
   EntryWindow W;
   while (W.Length < JumpSize) {
     // Behind a function's end only padding may be decoded and taken.
+    if (W.Length >= Size && W.Length >= Code.size())
+      return makeError("it has {} bytes and is the last of its file", Size);
     uint64_t End = W.Length < Size ? Size : Code.size();
     std::optional<Instruction> I =
         D.decode(Code.slice(W.Length, End - W.Length), Entry + W.Length);
