@@ -5,7 +5,9 @@
 // One difference is none. Clang leaves out the landing pad of a call if it has
 // made the callee before and saw that it throws nothing. Of two compiles that
 // make different functions one may have the pad and the other not, so where
-// fingerprints differ the paths on which nothing is thrown are compared.
+// fingerprints differ the paths on which nothing is thrown are compared. The
+// code may be gone by then: of a body that was edited long ago the unit has the
+// fingerprint only. So what each fingerprint stood for is kept.
 
 #include "Compile/Agreement.h"
 #include "Compile/Fingerprint.h"
@@ -111,15 +113,25 @@ void NormalPath::follow(const llvm::BasicBlock &Entry) {
   }
 }
 
-/// The same code, but for landing pads of calls that throw nothing.
-static bool sameOnNormalPath(const CompiledUnit &A, const CompiledUnit &B,
-                             StringRef Symbol) {
-  if (!A.Code.Module || !B.Code.Module)
-    return false;
-  const llvm::Function *F = A.Code.Module->getFunction(Symbol);
-  const llvm::Function *G = B.Code.Module->getFunction(Symbol);
-  return F && G && !F->isDeclaration() && !G->isDeclaration() &&
-         NormalPath(*F).Text == NormalPath(*G).Text;
+void Agreement::know(const CompiledUnit &Unit) {
+  if (!Unit.Code.Module)
+    return;
+  std::lock_guard<std::mutex> Lock(Access);
+  for (const CompiledFunction &F : Unit.Functions) {
+    const llvm::Function *Code = Unit.Code.Module->getFunction(F.Symbol);
+    if (!Code || Code->isDeclaration())
+      continue;
+    auto [Known, IsNew] = NormalPaths.try_emplace(F.Body);
+    if (IsNew)
+      Known->second = hashBytes(NormalPath(*Code).Text);
+  }
+}
+
+bool Agreement::sameOnNormalPath(ContentHash A, ContentHash B) {
+  std::lock_guard<std::mutex> Lock(Access);
+  auto OfA = NormalPaths.find(A), OfB = NormalPaths.find(B);
+  return OfA != NormalPaths.end() && OfB != NormalPaths.end() &&
+         OfA->second == OfB->second;
 }
 
 static std::string compare(const CompiledFunction &A,
@@ -198,13 +210,15 @@ static bool isUnnamedByCode(const CompiledVariable &V,
          });
 }
 
-std::string hotjit::disagreement(const CompiledUnit &Whole,
-                                 const CompiledUnit &Partial) {
+std::string Agreement::disagreement(const CompiledUnit &Whole,
+                                    const CompiledUnit &Partial) {
+  know(Whole);
+  know(Partial);
   for (const CompiledFunction &F : Whole.Functions) {
     const CompiledFunction *Other = Partial.findFunction(F.Symbol);
     if (!Other)
       return F.Symbol + " is missing";
-    if (!(F.Body == Other->Body) && !sameOnNormalPath(Whole, Partial, F.Symbol))
+    if (!(F.Body == Other->Body) && !sameOnNormalPath(F.Body, Other->Body))
       return differs(F.Symbol, "code");
     if (std::string What = compare(F, *Other); !What.empty())
       return differs(F.Symbol, What);

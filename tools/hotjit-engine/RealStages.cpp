@@ -29,7 +29,10 @@ RealStages::create(const Image &Program, Log &L, std::timed_mutex &ForkLock,
 Expected<CompileResult> RealStages::compile(const TranslationUnit &Unit,
                                             const TextSnapshot &Texts,
                                             const CancelFlag *Cancel) {
-  return Compiles.compile(Unit, Texts, Cancel);
+  Expected<CompileResult> Result = Compiles.compile(Unit, Texts, Cancel);
+  if (ChecksBodies && Result && Result->Unit)
+    Compiled.know(*Result->Unit);
+  return Result;
 }
 
 Expected<std::optional<CompileResult>> RealStages::compileBodies(
@@ -44,7 +47,7 @@ Expected<std::optional<CompileResult>> RealStages::compileBodies(
     return Whole.takeError();
   std::string Difference = "the whole does not compile";
   if (Whole->Unit)
-    Difference = disagreement(*Whole->Unit, *(*Bodies)->Unit);
+    Difference = Compiled.disagreement(*Whole->Unit, *(*Bodies)->Unit);
   if (Difference.empty() || Whole->Cancelled)
     return Bodies;
   return makeError("a defect in hotjit: edited bodies of {} alone make other "

@@ -1,6 +1,7 @@
 #ifndef HOTJIT_TOOLS_ENGINE_REALSTAGES_H
 #define HOTJIT_TOOLS_ENGINE_REALSTAGES_H
 
+#include "Compile/Agreement.h"
 #include "Session/Stages.h"
 #include "Support/Log.h"
 #include <mutex>
@@ -62,6 +63,7 @@ private:
 
   const Image &Program;
   Compiler Compiles;
+  Agreement Compiled; ///< if ChecksBodies
   std::unique_ptr<Linker> Links;
   std::unique_ptr<Patcher> Patches;
   /// Held where locks of libgcc or the loader are taken.
