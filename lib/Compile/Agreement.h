@@ -7,7 +7,8 @@
 
 namespace hotjit {
 
-/// Whether compiles in part and compiles of the whole give the same. Any thread.
+/// Whether compiles in part and compiles of the whole give the same. Any
+/// thread.
 class Agreement {
 public:
   /// A unit that a later one may be made from: all of them, or fingerprints

@@ -95,7 +95,8 @@ static bool onlyLoads(const llvm::Use &U) {
            Call->isByValArgument(Call->getArgOperandNo(&U));
   // Part of a larger object.
   return llvm::isa<llvm::GetElementPtrInst>(User) &&
-         U.getOperandNo() == llvm::GetElementPtrInst::getPointerOperandIndex() &&
+         U.getOperandNo() ==
+             llvm::GetElementPtrInst::getPointerOperandIndex() &&
          llvm::all_of(User->uses(), onlyLoads);
 }
 

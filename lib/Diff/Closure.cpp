@@ -9,8 +9,9 @@
 // other to it. Under the other's name it leaves a jump, a copy, or nothing. The
 // other one, and who calls it, must go along as soon as the one changes.
 //
-// A variable of the file that nothing writes is its initial value wherever it is
-// read. When the first write comes, all who read it are swapped with the writer.
+// A variable of the file that nothing writes is its initial value wherever it
+// is read. When the first write comes, all who read it are swapped with the
+// writer.
 //
 // Without optimization a function is a black box, with three exceptions: a
 // caller that holds an inlined copy (always_inline), a caller of something that

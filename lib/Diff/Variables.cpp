@@ -5,11 +5,11 @@
 // memory. What the program cannot have is created, what is constant may be
 // copied from the new text, everything else is refused.
 //
-// What the optimizer removed because nothing writes it is known all the same: it
-// is what its initializer says. Each generation gets a copy, until an edit writes
-// the variable: then it is created, and its readers are swapped (Closure.cpp).
-// The proof is in the texts, all since the program started: no store, and no
-// address that anybody could store through.
+// What the optimizer removed because nothing writes it is known all the same:
+// it is what its initializer says. Each generation gets a copy, until an edit
+// writes the variable: then it is created, and its readers are swapped
+// (Closure.cpp). The proof is in the texts, all since the program started: no
+// store, and no address that anybody could store through.
 
 #include "Diff/Judge.h"
 #include "fmt/format.h"
