@@ -9,7 +9,7 @@ import copy
 from c_program import Scope, Var, number_of
 
 EXPRESSIONS = {"num", "name", "un", "cond", "bin", "read", "field", "at",
-               "icall", "pcall", "call"}
+               "icall", "pcall", "call", "lambda"}
 IMPURE = ("icall", "pcall")
 
 
@@ -40,7 +40,7 @@ def blocks_of(f):
     found = [f.body]
 
     def collect(s):
-        subs = {"if": s[2:4], "for": s[3:4]}.get(s[0], [])
+        subs = {"if": s[2:4], "for": s[3:4], "try": s[1:3]}.get(s[0], [])
         if s[0] == "switch":
             subs = [c[1] for c in s[2]] + [s[3]]
         for block in subs:
@@ -136,7 +136,9 @@ class Editor:
 
     def swap_statements(self):
         unit, f = self.pick()
-        rest = [i for i, s in enumerate(f.body) if s[0] != "local"]
+        first = max((i + 1 for i, s in enumerate(f.body) if s[0] == "local"),
+                    default=0)
+        rest = range(first, len(f.body))
         if len(rest) < 2:
             return None
         i, j = self.rng.sample(rest, 2)
@@ -247,8 +249,8 @@ class Editor:
         """Takes every use of a name out of a function."""
         for block in blocks_of(f):
             block[:] = [s for s in block if not (
-                s[0] in ("do", "setfn", "set", "setat", "settext",
-                         "setdouble", "setcursor", "note")
+                s[0] in ("do", "setfn", "set", "setat", "settext", "setmode",
+                         "setdouble", "setcursor", "note", "raii", "throw")
                 and name in names_in(s))]
         places = []
         holder = [f.body, [f.result]]
@@ -377,6 +379,7 @@ class Editor:
                     block[:] = [s for s in block if not (
                         s[0].startswith("set") and s[0] != "set"
                         and s[1] == v.name
+                        or s[0] == "raii" and s[2] == v.name
                         or s[0] == "set" and s[1].split(".")[0] == v.name)]
         return f"no more writes to {v.name}"
 
@@ -479,8 +482,8 @@ class Editor:
     def signature(self):
         choices = [f for u in self.p.units for f in u.functions
                    if f.form == "A" and f is not self.anchor]
-        f = self.rng.choice(choices)
-        if "&" + f.name in self.state.values():
+        f = self.rng.choice(choices or [self.anchor])
+        if f is self.anchor or "&" + f.name in self.state.values():
             return None
         self.p.wide.add(f.name)
         return f"parameter added to {f.name}"
@@ -518,16 +521,14 @@ EDITS = [
     (1, "signature", ("reloaded", "refused", "unchanged", "failed")),
     (2, "typo", ("failed",)),
 ]
-NAMES = {name: expect for _, name, expect in EDITS}
 
 
-def random_edit(maker, program, state):
+def random_edit(maker, program, state, editor=Editor, edits=EDITS):
     """A changed copy of the program, what was done and how it must end."""
     for _ in range(50):
-        name = maker.rng.choices([n for _, n, _ in EDITS],
-                                 [w for w, _, _ in EDITS])[0]
+        _, name, expect = maker.rng.choices(edits, [e[0] for e in edits])[0]
         changed = program.copy()
-        what = getattr(Editor(maker, changed, state), name)()
+        what = getattr(editor(maker, changed, state), name)()
         if what:
-            return changed, name, what, NAMES[name]
+            return changed, name, what, expect
     raise RuntimeError("no edit can be made")

@@ -68,6 +68,9 @@ class Program:
     def copy(self):
         return copy.deepcopy(self)
 
+    def more_header(self):
+        return []
+
 
 # form: result, parameters, first lines of the body, value when it ends early,
 # how it ends, a call as a u32
@@ -284,7 +287,7 @@ class Maker:
         if v.kind in FIELDS:
             return ["set", f"{v.name}.{r.choice(FIELDS[v.kind])}", "=", value]
         if v.kind == "mode":
-            return ["set", v.name, "=", ["bin", "%", value, ["num", 2]]]
+            return ["setmode", v.name, ["bin", "%", value, ["num", 2]]]
         return ["set", v.name, r.choice(["=", "+=", "^="]), value]
 
     def text(self):
@@ -434,6 +437,9 @@ class Maker:
             f.statics.append(self.variable(program, unit, "local", f))
         return f
 
+    def empty_program(self):
+        return Program()
+
     def inline(self, program):
         f = Function(self.name("h"), self.rng.choice("AAAPD"), True,
                      self.rng.choice(["pure", "pure", "plain"]))
@@ -447,7 +453,7 @@ class Maker:
 
     def program(self):
         r = self.rng
-        p = Program()
+        p = self.empty_program()
         for _ in range(3):
             p.macros[self.name("LIMIT").upper()] = r.randrange(1, 50)
         p.enumerators = [[self.name("ITEM"), r.randrange(10)]
@@ -486,11 +492,18 @@ class Maker:
                     g.body, g.result = copy.deepcopy([f.body, f.result])
 
 
+# What a language adds: how a kind of expression, statement or function is
+# written (see cxx_program.py).
+MORE_EXPRESSIONS, MORE_STATEMENTS, MORE_HEADS = {}, {}, {}
+
+
 # -- text -----------------------------------------------------------------
 
 def text_of(e, p):
     """An expression as a u32."""
     kind = e[0]
+    if kind in MORE_EXPRESSIONS:
+        return MORE_EXPRESSIONS[kind](e, p)
     if kind == "num":
         return f"{e[1]}u"
     if kind == "name":
@@ -555,6 +568,8 @@ def statement_lines(s, p, indent):
     def block(statements):
         return [line for t in statements
                 for line in statement_lines(t, p, indent + 1)]
+    if kind in MORE_STATEMENTS:
+        return MORE_STATEMENTS[kind](s, p, pad, block)
     if kind == "local":
         return [f"{pad}u32 {s[1]} = {text_of(s[2], p)};"]
     if kind == "set":
@@ -566,6 +581,8 @@ def statement_lines(s, p, indent):
         return [f"{pad}{s[1]}{s[2]} = &{s[3]};"]
     if kind == "settext":
         return [f'{pad}{s[1]} = "{s[2]}";']
+    if kind == "setmode":
+        return [f"{pad}{s[1]} = (enum mode){text_of(s[2], p)};"]
     if kind == "setdouble":
         return [f"{pad}{s[1]} = {s[1]} * 0.5 + "
                 f"(double)(({text_of(s[2], p)}) & 0xffu);"]
@@ -597,6 +614,9 @@ def declare(v, p, initialized=True):
              "texts": "const char *const", "pair": "struct pair",
              "big": "struct big", "bits": "struct bits", "function": "fn_t",
              "functions": "fn_t", "cursor": "u32 *", **INTS}
+    if v.kind == "object":
+        value = f"({v.init[0]}u)" if initialized else ""
+        return f"Counter {v.name}{value};"
     kind = types[v.kind]
     if v.name in p.retyped:
         kind = "u64" if kind != "u64" else "u32"
@@ -652,12 +672,20 @@ def keep_lines(v, where, p, pad):
 
 
 def prototype(f, p):
+    if f.form in MORE_HEADS:
+        return MORE_HEADS[f.form](f)[1]
     result, parameters = FORMS[f.form][:2]
     if f.name in p.wide and f.form == "A":
         parameters += ", u32 more"
     words = ["static" if f.static else "", f.attributes, result,
              f"{f.name}({parameters})"]
     return " ".join(w for w in words if w)
+
+
+def declaration(f, p):
+    if f.form in MORE_HEADS:
+        return MORE_HEADS[f.form](f)[0]
+    return prototype(f, p) + ";"
 
 
 def function_lines(f, p):
@@ -682,18 +710,23 @@ def function_lines(f, p):
         for i, word in enumerate(f.words):
             lines += [f'  case {i}u: return "{word}";']
         lines += ['  default: return "other";', "  }"]
-    elif f.form == "O":
-        lines.append(f"  *out = {result};")
+    elif f.form in ("O", "R"):  # a pointer, a reference
+        lines.append(f"  {'*' if f.form == 'O' else ''}out = {result};")
     else:
         lines.append(f"  return {end.format(r=result)};")
     return [*lines, "}", ""]
 
 
-def show_call(f):
-    return {"A": "0, 0", "P": "(struct pair){0, 0}, 0",
-            "B": "(struct big){0, 0, 0, 0, 0}, 0", "D": "0.0, 0", "V": "0",
-            "C": "0, 0", "S": "0", "O": "0, 0",
-            "L": "0, 0, 0, 0, 0.0, 0, 0, 0"}[f.form]
+def show_call(f, p):
+    """A statement that calls f while `keeping` is set."""
+    if f.form in MORE_HEADS:
+        return MORE_HEADS[f.form](f)[2]
+    arguments = {"A": "0, 0", "P": "(struct pair){0, 0}, 0",
+                 "B": "(struct big){0, 0, 0, 0, 0}, 0", "D": "0.0, 0",
+                 "V": "0", "C": "0, 0", "S": "0", "O": "0, 0",
+                 "L": "0, 0, 0, 0, 0.0, 0, 0, 0"}[f.form]
+    more = ", 0" if f.name in p.wide and f.form == "A" else ""
+    return f"(void){f.name}({arguments}{more});"
 
 
 def header_text(p):
@@ -708,11 +741,12 @@ def header_text(p):
               "static inline u32 pair_sum(struct pair p) {",
               "  return p.x * 3u + p.y;", "}",
               "static inline u32 big_sum(struct big v) {",
-              "  return v.a + v.b * 3u + (u32)v.c * 5u + v.d + v.e;", "}"]
+              "  return v.a + v.b * 3u + (u32)v.c * 5u + v.d + v.e;", "}",
+              *p.more_header()]
     for unit in p.units:
         lines += [f"extern {declare(v, p, False)}" for v in unit.variables
                   if v.scope == "extern"]
-        lines += [prototype(f, p) + ";" for f in unit.functions
+        lines += [declaration(f, p) for f in unit.functions
                   if not f.static]
     for f in p.inlines:
         lines += function_lines(f, p)
@@ -722,7 +756,7 @@ def header_text(p):
 def unit_text(unit, p):
     lines = [f"// {unit.comment}", '#include "program.h"']
     lines += [""] * unit.blank_lines
-    lines += [prototype(f, p) + ";" for f in unit.functions if f.static]
+    lines += [declaration(f, p) for f in unit.functions if f.static]
     for v in unit.variables:
         if v.scope == "extern":
             lines.append(declare(v, p))
@@ -736,8 +770,7 @@ def unit_text(unit, p):
         lines += keep_lines(v, "", p, "  ")
     for f in [*p.inlines, *unit.functions]:
         if any(not v.const for v in f.statics):
-            more = ", 0" if f.name in p.wide and f.form == "A" else ""
-            lines.append(f"  (void){f.name}({show_call(f)}{more});")
+            lines.append("  " + show_call(f, p))
     lines += ["}", ""]
     lines += [f"const struct entry *entries_{unit.name}(u32 index) {{",
               "  static const struct entry table[] = {"]
@@ -749,13 +782,13 @@ def unit_text(unit, p):
     return "\n".join(lines)
 
 
-def texts_of(p, inputs):
+def texts_of(p, inputs, suffix=".c"):
     """All files of the program."""
-    texts = {"main.c": inputs["main.c"], "state.h": inputs["state.h"],
+    texts = {"main" + suffix: inputs["main.c"], "state.h": inputs["state.h"],
              "units.h": "".join(f"UNIT({u.name})\n" for u in p.units),
              "program.h": header_text(p)}
     for unit in p.units:
-        texts[unit.name + ".c"] = unit_text(unit, p)
+        texts[unit.name + suffix] = unit_text(unit, p)
     return texts
 
 

@@ -239,10 +239,12 @@ class Hot:
         self.session.output.clear()
         return answer
 
-    def save(self, texts, way, live):
-        """Saves what differs from the disk; returns the ends of the reloads
-        that follow, the last of which knew all of it."""
-        changed = {n: t for n, t in texts.items() if self.disk.get(n) != t}
+    def save(self, texts, way, live, again=False):
+        """Saves what differs from the disk (again: from what is live); returns
+        the ends of the reloads that follow, the last of which knew all of
+        it."""
+        changed = {n: t for n, t in texts.items() if self.disk.get(n) != t
+                   or (again and live[n] != t)}
         if not changed:
             return []
         for name, text in changed.items():
@@ -407,7 +409,8 @@ class Run:
         if step.get("settle"):
             self.settle_functions()
         texts = step["texts"]
-        ends = self.hot.save(texts, step["way"], self.texts)
+        ends = self.hot.save(texts, step["way"], self.texts,
+                             step.get("again", False))
         if not ends:  # the disk has these texts: undone ones, for example
             return None
         self.events = [describe(e) for e in ends]
@@ -430,6 +433,7 @@ class Run:
             raise Bug("event", f"{step['what']}: {event['event']} instead of "
                       f"{' or '.join(wanted)}: {describe(event)}")
         if event["event"] == "failed" and "failed" not in (wanted or ()):
+            self.cold.program(step["texts"])  # or the case is bad
             raise Bug("failed", f"{step['what']}: {describe(event)}")
         if event["event"] != "reloaded":
             return

@@ -102,8 +102,17 @@ static void call(const char *name, u32 a, u32 b) {
   }
   fuel = 60;
   fn_t volatile function = entry->function;
+#ifdef __cplusplus
+  try {
+    u32 result = function(a, b);
+    printf("%s %u %u\n", name, result, fuel);
+  } catch (const Failure &failure) {
+    printf("%s threw %u %u\n", name, failure.code, fuel);
+  }
+#else
   u32 result = function(a, b);
   printf("%s %u %u\n", name, result, fuel);
+#endif
 }
 
 int main(void) {

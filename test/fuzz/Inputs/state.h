@@ -24,6 +24,12 @@ struct entry {
   fn_t function;
 };
 
+#ifdef __cplusplus
+struct Failure {
+  u32 code;
+};
+#endif
+
 #define SET(variable, value) variable = value
 #ifdef COLD
 #define KEEP(variable, value) variable = value
