@@ -111,6 +111,7 @@ llvm::Expected<CompileResult> Attempt::run(const PartialPlan *Only,
       [](const llvm::DiagnosticInfo *, void *) {});
 
   DiagnosticCollector Collector(Invocation->getDiagnosticOpts(), *Files);
+  Collector.WarnsOfMainFileOnly = Unit.ByGCC;
   if (Only)
     for (size_t Touched : Only->Bodies.Touched)
       Collector.Within.push_back(Only->Bodies.Bodies[Touched]);

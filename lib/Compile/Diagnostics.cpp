@@ -73,6 +73,16 @@ bool DiagnosticCollector::isWithin(const clang::Diagnostic &Info) const {
          });
 }
 
+bool DiagnosticCollector::isForeign(clang::DiagnosticsEngine::Level Level,
+                                    const clang::Diagnostic &Info) const {
+  if (!WarnsOfMainFileOnly || Level != clang::DiagnosticsEngine::Warning ||
+      !Info.hasSourceManager() || Info.getLocation().isInvalid())
+    return false;
+  const clang::SourceManager &SM = Info.getSourceManager();
+  return SM.getFileID(SM.getExpansionLoc(Info.getLocation())) !=
+         SM.getMainFileID();
+}
+
 void DiagnosticCollector::HandleDiagnostic(
     clang::DiagnosticsEngine::Level Level, const clang::Diagnostic &Info) {
   DiagnosticConsumer::HandleDiagnostic(Level, Info);
@@ -80,7 +90,7 @@ void DiagnosticCollector::HandleDiagnostic(
       Level != clang::DiagnosticsEngine::Note)
     return;
   if (Level != clang::DiagnosticsEngine::Note)
-    KeepsNotes = isWithin(Info);
+    KeepsNotes = isWithin(Info) && !isForeign(Level, Info);
   if (!KeepsNotes) {
     ErrorElsewhere |= Level >= clang::DiagnosticsEngine::Error;
     return;

@@ -36,11 +36,16 @@ public:
 
   /// If not empty: only messages about these parts of the main file are kept.
   std::vector<BodyText> Within;
+  /// The build's compiler is another one: what only Clang warns of in headers
+  /// is not kept.
+  bool WarnsOfMainFileOnly = false;
   bool ErrorElsewhere = false; ///< an error was not kept
 
 private:
   void setEnd(Diagnostic &D, const clang::Diagnostic &Info) const;
   bool isWithin(const clang::Diagnostic &Info) const;
+  bool isForeign(clang::DiagnosticsEngine::Level Level,
+                 const clang::Diagnostic &Info) const;
 
   SnapshotFileSystem &Files;
   const clang::LangOptions *Language = nullptr;
