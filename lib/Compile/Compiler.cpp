@@ -18,6 +18,8 @@
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
 #include <chrono>
+#include <map>
+#include <mutex>
 
 using namespace hotjit;
 
@@ -26,7 +28,31 @@ struct Compiler::State {
   std::time_t Started =
       std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   Preambles Kept;
+
+  /// What was edited last in a unit: it may be edited again.
+  struct Edit {
+    ContentHash Hash; ///< of the text that Text is of
+    UnitText Text;
+    uint32_t FirstParsed;
+  };
+  void noteEdit(const std::string &Unit, Edit Last) {
+    std::lock_guard Lock(M);
+    Edits[Unit] = std::move(Last);
+  }
+  std::optional<Edit> lastEdit(const std::string &Unit) {
+    std::lock_guard Lock(M);
+    auto It = Edits.find(Unit);
+    return It == Edits.end() ? std::nullopt : std::optional(It->second);
+  }
+
+private:
+  std::mutex M;
+  std::map<std::string, Edit> Edits;
 };
+
+/// Bytes of text above an edited function from which it pays to keep them
+/// parsed: some milliseconds per edit.
+static constexpr uint32_t DeepFrom = 64 << 10;
 
 Compiler::Compiler() : S(std::make_unique<State>()) {
   LLVMInitializeX86TargetInfo();
@@ -61,8 +87,10 @@ struct Attempt {
   Attempt(const TranslationUnit &Unit, const TextSnapshot &Texts)
       : Unit(Unit), Texts(Texts),
         Files(llvm::makeIntrusiveRefCnt<SnapshotFileSystem>(Texts,
-                                                            Unit.Directory)),
-        VFS(Files) {}
+                                                            Unit.Directory)) {
+    // Sema moves to a new stack before this one is used up.
+    clang::noteBottomOfStack();
+  }
 
   llvm::Error prepare(std::time_t Started);
   std::unique_ptr<llvm::MemoryBuffer> mainText() const;
@@ -73,15 +101,12 @@ struct Attempt {
   const TextSnapshot &Texts;
   const Nanoseconds Start = RealClock().now();
   llvm::IntrusiveRefCntPtr<SnapshotFileSystem> Files;
-  llvm::IntrusiveRefCntPtr<llvm::vfs::FileSystem> VFS; ///< perhaps with more
   std::shared_ptr<clang::CompilerInvocation> Invocation;
 };
 
 } // namespace
 
 llvm::Error Attempt::prepare(std::time_t Started) {
-  // Sema moves to a new stack before this one is used up.
-  clang::noteBottomOfStack();
   auto Made = createInvocation(Unit, Files, Started);
   if (!Made)
     return Made.takeError();
@@ -95,8 +120,7 @@ std::unique_ptr<llvm::MemoryBuffer> Attempt::mainText() const {
   std::shared_ptr<const SourceText> Source = Texts.find(Unit.Path);
   if (!Source)
     return nullptr;
-  return llvm::MemoryBuffer::getMemBufferCopy(
-      Source->text(), Invocation->getFrontendOpts().Inputs.front().getFile());
+  return llvm::MemoryBuffer::getMemBufferCopy(Source->text(), Unit.Path);
 }
 
 llvm::Expected<CompileResult> Attempt::run(const PartialPlan *Only,
@@ -116,7 +140,7 @@ llvm::Expected<CompileResult> Attempt::run(const PartialPlan *Only,
     for (size_t Touched : Only->Bodies.Touched)
       Collector.Within.push_back(Only->Bodies.Bodies[Touched]);
   clang::CompilerInstance Instance(Invocation);
-  Instance.setVirtualFileSystem(VFS);
+  Instance.setVirtualFileSystem(Files);
   Instance.setVerboseOutputStream(std::make_unique<llvm::raw_null_ostream>());
   Instance.createDiagnostics(&Collector, /*ShouldOwnClient=*/false);
   if (!Instance.createTarget())
@@ -161,27 +185,34 @@ Compiler::compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
                         const BodiesRequest &Request, std::string &Why,
                         const CancelFlag *Cancel) {
   Attempt A(Unit, Texts);
-  if (llvm::Error E = A.prepare(S->Started))
-    return std::move(E);
   std::shared_ptr<const SourceText> Before = Request.OldTexts.find(Unit.Path);
   std::unique_ptr<llvm::MemoryBuffer> Text = A.mainText();
   if (!Before || !Text) {
     Why = "the text of the unit's file is not kept";
     return std::nullopt;
   }
+  // Reading the command takes longer than comparing the texts.
+  std::shared_ptr<const Preamble> Start =
+      S->Kept.find(Unit, Text->getBuffer(), Texts, ~0U);
+  if (!Start)
+    if (llvm::Error E = A.prepare(S->Started))
+      return std::move(E);
   std::optional<BodyMatch> Match =
       matchBodies(Before->text(), Request.Old.Text, Text->getBuffer(),
-                  A.Invocation->getLangOpts(), Why);
+                  Start ? Start->language() : A.Invocation->getLangOpts(), Why);
   std::optional<PartialPlan> Plan =
       Match ? planPartial(Request, std::move(*Match), Why) : std::nullopt;
   if (!Plan)
     return std::nullopt;
 
-  prepareForPreamble(*A.Invocation);
-  A.Invocation->getFrontendOpts().SkipFunctionBodies = true;
-  std::shared_ptr<const Preamble> Start = S->Kept.find(Unit.Path);
-  if (Start && Start->fits(*A.Invocation, *Text, Texts, *A.Files))
-    Start->Parsed.AddImplicitPreamble(*A.Invocation, A.VFS, Text.release());
+  if (Start && Start->length() > Plan->firstParsed())
+    Start = S->Kept.find(Unit, Text->getBuffer(), Texts, Plan->firstParsed());
+  if (Start)
+    A.Invocation = Start->start(*A.Files, std::move(Text));
+  else if (!A.Invocation)
+    if (llvm::Error E = A.prepare(S->Started))
+      return std::move(E);
+  prepareForBodies(*A.Invocation);
   auto Result = A.run(&*Plan, Cancel, Why);
   if (!Result)
     return Result.takeError();
@@ -189,21 +220,35 @@ Compiler::compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
     return std::nullopt;
   if (Result->Unit && !completeFacts(*Result->Unit, *Plan, Why))
     return std::nullopt;
+  if (Result->Unit)
+    S->noteEdit(Unit.Path, {Texts.find(Unit.Path)->hash(), Result->Unit->Text,
+                            Plan->firstParsed()});
   return std::move(*Result);
 }
 
 void Compiler::warm(const TranslationUnit &Unit, const TextSnapshot &Texts) {
   Attempt A(Unit, Texts);
-  if (llvm::Error E = A.prepare(S->Started))
-    return llvm::consumeError(std::move(E)); // Compiling it will tell.
   std::unique_ptr<llvm::MemoryBuffer> Text = A.mainText();
   if (!Text)
     return;
-  std::shared_ptr<const Preamble> Kept = S->Kept.find(Unit.Path);
-  if (Kept && Kept->fits(*A.Invocation, *Text, Texts, *A.Files))
+  std::optional<State::Edit> Last = S->lastEdit(Unit.Path);
+  std::shared_ptr<const Preamble> Start = S->Kept.find(
+      Unit, Text->getBuffer(), Texts, Last ? Last->FirstParsed : ~0U);
+  bool WantsDeep =
+      Last && Last->FirstParsed - (Start ? Start->length() : 0) > DeepFrom;
+  if (Start && !WantsDeep)
     return;
-  if (auto Parsed = Preambles::parse(*A.Invocation, *Text, Texts, A.Files))
-    S->Kept.keep(Unit.Path, std::move(Parsed));
+  if (llvm::Error E = A.prepare(S->Started))
+    return llvm::consumeError(std::move(E)); // Compiling it will tell.
+  auto Keep = [&](const UnitText *Facts, uint32_t UpTo) {
+    if (auto Parsed = Preamble::parse(Unit, *A.Invocation, *Text, Texts,
+                                      A.Files, Facts, UpTo))
+      S->Kept.keep(Unit.Path, /*IsDeep=*/Facts, std::move(Parsed));
+  };
+  if (!Start)
+    Keep(nullptr, 0);
+  if (WantsDeep && Last->Hash == Texts.find(Unit.Path)->hash())
+    Keep(&Last->Text, Last->FirstParsed);
 }
 
 size_t Compiler::bytesKept() const { return S->Kept.bytesKept(); }

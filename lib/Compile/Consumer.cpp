@@ -4,6 +4,7 @@
 // whole AST and the whole module exist.
 
 #include "Compile/Consumer.h"
+#include "Compile/Bodies.h"
 #include "Compile/CodeFacts.h"
 #include "Compile/Fingerprint.h"
 #include "Compile/PartialConsumer.h"

@@ -23,6 +23,14 @@ struct PartialPlan {
   std::vector<bool> Parsed; ///< by body: the others are skipped
   /// Symbols that must be defined afterwards, if there is code for them.
   llvm::StringSet<> Wanted;
+
+  /// Where the first body that is parsed begins.
+  uint32_t firstParsed() const {
+    for (size_t I = 0; I != Parsed.size(); ++I)
+      if (Parsed[I])
+        return Bodies.Bodies[I].Begin;
+    return ~0U;
+  }
 };
 
 /// What one run of the front end works on and leaves behind.

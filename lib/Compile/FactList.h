@@ -7,6 +7,7 @@
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/iterator.h"
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -59,6 +60,13 @@ public:
     llvm::sort(All, [&](const auto &A, const auto &B) {
       return Before(std::as_const(*A), std::as_const(*B));
     });
+  }
+  /// Elements before Middle are sorted, those from there on too.
+  template <typename Less> void merge(size_t Middle, Less Before) {
+    std::inplace_merge(All.begin(), All.begin() + Middle, All.end(),
+                       [&](const auto &A, const auto &B) {
+                         return Before(std::as_const(*A), std::as_const(*B));
+                       });
   }
   template <typename Predicate> void eraseIf(Predicate P) {
     llvm::erase_if(All,

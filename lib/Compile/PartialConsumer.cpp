@@ -7,7 +7,7 @@
 //    stay references, and no initializer pulls in its constructors;
 //  - templates that the unit instantiated before are treated as if they were
 //    declared `extern template`, and inline functions of headers as if they
-//    were declared (KnownFunctions);
+//    were declared (KnownCode);
 //  - what the code generator made along the way and the unit had before is
 //    dropped again.
 //
@@ -17,6 +17,7 @@
 // made here nor known from before) the unit says so, and the whole is compiled.
 
 #include "Compile/PartialConsumer.h"
+#include "Compile/Bodies.h"
 #include "Compile/CodeFacts.h"
 #include "Compile/Fingerprint.h"
 #include "fmt/format.h"
@@ -36,193 +37,29 @@
 using namespace hotjit;
 using llvm::StringRef;
 
-//===-- Bodies of the unit's own file -------------------------------------===//
-
-namespace {
-
-/// A function that is defined in the main file.
-struct MainFunction {
-  const clang::FunctionDecl *Decl;
-  BodyText Body;
-  std::optional<uint32_t> Name; ///< offset, unless a macro made it
-};
-
-class MainFileWalk {
-public:
-  explicit MainFileWalk(const clang::ASTContext &Context)
-      : SM(Context.getSourceManager()) {}
-
-  std::vector<MainFunction> run(const clang::DeclContext &Top) {
-    walk(Top);
-    llvm::sort(Found, [](const MainFunction &A, const MainFunction &B) {
-      return A.Body.Begin < B.Body.Begin;
-    });
-    return std::move(Found);
-  }
-
-private:
-  void walk(const clang::DeclContext &D);
-  void visit(const clang::Decl &D);
-  void add(const clang::FunctionDecl &F);
-  bool isInMainFile(clang::SourceLocation Loc) const {
-    return SM.getFileID(SM.getFileLoc(Loc)) == SM.getMainFileID();
-  }
-
-  const clang::SourceManager &SM;
-  std::vector<MainFunction> Found;
-};
-
-} // namespace
-
-void MainFileWalk::walk(const clang::DeclContext &Context) {
-  for (const clang::Decl *D : Context.decls())
-    if (isInMainFile(D->getLocation()))
-      visit(*D);
-}
-
-void MainFileWalk::visit(const clang::Decl &D) {
-  if (const auto *F = llvm::dyn_cast<clang::FunctionDecl>(&D))
-    return add(*F);
-  if (const auto *T = llvm::dyn_cast<clang::TemplateDecl>(&D)) {
-    if (const clang::NamedDecl *Pattern = T->getTemplatedDecl())
-      visit(*Pattern);
-    return;
-  }
-  if (const auto *F = llvm::dyn_cast<clang::FriendDecl>(&D)) {
-    if (const clang::NamedDecl *Friend = F->getFriendDecl())
-      visit(*Friend);
-    return;
-  }
-  if (llvm::isa<clang::NamespaceDecl, clang::LinkageSpecDecl, clang::ExportDecl,
-                clang::TagDecl>(D))
-    walk(*llvm::cast<clang::DeclContext>(&D));
-}
-
-/// Nobody but the function itself depends on its body.
-static bool isHidden(const clang::FunctionDecl &F) {
-  return !F.isDependentContext() && !F.isTemplated() &&
-         !F.getTemplateInstantiationPattern() && !F.isConstexpr() &&
-         !F.getReturnType()->getContainedDeducedType() &&
-         !F.getDeclaredReturnType()->getContainedDeducedType();
-}
-
-static bool declaresTypes(const clang::FunctionDecl &F) {
-  return llvm::any_of(F.decls(), [](const clang::Decl *D) {
-    return llvm::isa<clang::TagDecl>(D);
-  });
-}
-
-void MainFileWalk::add(const clang::FunctionDecl &F) {
-  if (!F.doesThisDeclarationHaveABody() || F.isImplicit() || F.isDefaulted())
-    return;
-  const clang::Stmt *Body = F.getBody();
-  clang::SourceLocation Begin = Body->getBeginLoc(), End = Body->getEndLoc();
-  MainFunction M;
-  M.Decl = &F;
-  if (F.getLocation().isFileID())
-    M.Name = SM.getFileOffset(F.getLocation());
-  M.Body.Plain = llvm::isa<clang::CompoundStmt>(Body) && Begin.isFileID() &&
-                 End.isFileID();
-  M.Body.Hidden = M.Body.Plain && isHidden(F);
-  M.Body.Alone = M.Body.Hidden && !declaresTypes(F);
-  M.Body.Begin = SM.getFileOffset(SM.getExpansionLoc(Begin));
-  M.Body.End =
-      SM.getFileOffset(SM.getExpansionRange(End).getEnd()) + 1; // one brace
-  Found.push_back(std::move(M));
-}
-
-/// The first body that begins behind Offset, unless Offset is inside one.
-static std::optional<size_t> bodyBehind(llvm::ArrayRef<BodyText> Bodies,
-                                        uint32_t Offset) {
-  auto Next = llvm::partition_point(
-      Bodies, [&](const BodyText &B) { return B.Begin <= Offset; });
-  if (Next == Bodies.end() ||
-      (Next != Bodies.begin() && std::prev(Next)->End > Offset))
-    return std::nullopt;
-  return Next - Bodies.begin();
-}
-
-void hotjit::collectBodies(clang::ASTContext &Context,
-                           clang::CodeGenerator &Code, CompiledUnit &Unit) {
-  std::vector<MainFunction> Functions =
-      MainFileWalk(Context).run(*Context.getTranslationUnitDecl());
-  std::vector<BodyText> &Bodies = Unit.Text.Bodies;
-  for (const MainFunction &F : Functions)
-    // Methods of local classes stand in another body.
-    if (Bodies.empty() || Bodies.back().End <= F.Body.Begin)
-      Bodies.push_back(F.Body);
-  const clang::SourceManager &SM = Context.getSourceManager();
-  std::map<uint32_t, BodyText *> ByBegin;
-  for (BodyText &B : Bodies)
-    ByBegin[B.Begin] = &B;
-  for (const CompiledFunction &F : Unit.Functions) {
-    const auto *Decl = llvm::dyn_cast_or_null<clang::FunctionDecl>(
-        Code.GetDeclForMangledName(F.Symbol));
-    const clang::FunctionDecl *Defined = Decl ? Decl->getDefinition() : nullptr;
-    const clang::Stmt *Body = Defined ? Defined->getBody() : nullptr;
-    if (!Body)
-      continue;
-    auto [File, Offset] = SM.getDecomposedExpansionLoc(Body->getBeginLoc());
-    if (File != SM.getMainFileID())
-      continue;
-    if (auto It = ByBegin.find(Offset); It != ByBegin.end())
-      It->second->Symbols.push_back(F.Symbol);
-  }
-  // A body is found by its function's name: the next one must be its own.
-  for (const MainFunction &F : Functions) {
-    std::optional<size_t> Next =
-        F.Name ? bodyBehind(Bodies, *F.Name) : std::nullopt;
-    if (Next && Bodies[*Next].Begin != F.Body.Begin)
-      Bodies[*Next].Plain = Bodies[*Next].Hidden = Bodies[*Next].Alone = false;
-  }
-}
-
 //===-- The consumer ------------------------------------------------------===//
 
 PartialConsumer::PartialConsumer(UnitRun &Run, const PartialPlan &Plan,
                                  clang::CompilerInstance &Instance,
                                  StringRef File)
     : UnitConsumer(Run, Instance, File), Plan(Plan), Known(Plan, *Code),
-      Pending(llvm::makeIntrusiveRefCnt<PendingFilter>(Known)) {
+      Pending(llvm::makeIntrusiveRefCnt<WorkFilter>(Known)) {
   Instance.setExternalSemaSource(Pending);
 }
 
 void PartialConsumer::Initialize(clang::ASTContext &C) {
   Context = &C;
-  Mangling.reset(C.createMangleContext());
   UnitConsumer::Initialize(C);
-}
-
-/// The code generator sends callers of a constructor that it did not make to
-/// the variant that it made, which it knows only if it sees the body.
-static bool hasAllVariants(const clang::FunctionDecl &F, const BodyText &B) {
-  auto Has = [&](StringRef Variant) {
-    return llvm::any_of(B.Symbols, [&](const std::string &Symbol) {
-      return StringRef(Symbol).contains(Variant);
-    });
-  };
-  if (llvm::isa<clang::CXXConstructorDecl>(F))
-    return Has("C1E") && Has("C2E");
-  if (const auto *D = llvm::dyn_cast<clang::CXXDestructorDecl>(&F))
-    return Has("D1E") && Has("D2E") && (!D->isVirtual() || Has("D0E"));
-  return true;
 }
 
 bool PartialConsumer::shouldSkipFunctionBody(clang::Decl *D) {
   const clang::FunctionDecl *F = D->getAsFunction();
-  if (!F || F->getLocation().isMacroID())
+  if (!F)
     return false;
-  const clang::SourceManager &SM = Context->getSourceManager();
-  auto [File, Offset] = SM.getDecomposedLoc(F->getLocation());
-  // Whoever calls it knows it from the old code. Code for templates and
-  // constexpr functions may be needed here.
-  if (File != SM.getMainFileID() || F->isTemplated() || F->isConstexpr())
-    return false;
-  std::optional<size_t> Body = bodyBehind(Plan.Bodies.Bodies, Offset);
-  if (!Body || Plan.Parsed[*Body])
-    return false;
-  const BodyText &B = Plan.Bodies.Bodies[*Body];
-  return B.Hidden && !B.Symbols.empty() && hasAllVariants(*F, B);
+  // Whoever calls it knows it from the old code.
+  std::optional<size_t> Body =
+      skippableBody(*F, Context->getSourceManager(), Plan.Bodies.Bodies);
+  return Body && !Plan.Parsed[*Body];
 }
 
 /// True if V is set up or torn down by code that runs before and after main.
@@ -297,18 +134,14 @@ void PartialConsumer::CompleteTentativeDefinition(clang::VarDecl *D) {
 }
 
 void PartialConsumer::HandleVTable(clang::CXXRecordDecl *D) {
-  std::string Symbol;
-  llvm::raw_string_ostream OS(Symbol);
-  llvm::cast<clang::ItaniumMangleContext>(*Mangling).mangleCXXVTable(D, OS);
-  if (!Plan.Old.findVariable(Symbol))
+  if (!Known.hasVTable(*D))
     UnitConsumer::HandleVTable(D);
 }
 
 /// The parser must have found the bodies where they were thought to be.
 /// Asks for the code of each: nobody in this unit may call it any more.
 bool PartialConsumer::checkBodies() {
-  std::vector<MainFunction> Functions =
-      MainFileWalk(*Context).run(*Context->getTranslationUnitDecl());
+  std::vector<MainFunction> Functions = functionsOfMainFile(*Context);
   std::map<uint32_t, const MainFunction *> ByBegin;
   for (const MainFunction &F : Functions)
     ByBegin[F.Body.Begin] = &F;
@@ -325,8 +158,7 @@ bool PartialConsumer::checkBodies() {
 }
 
 void PartialConsumer::demandWanted() {
-  for (const MainFunction &F :
-       MainFileWalk(*Context).run(*Context->getTranslationUnitDecl())) {
+  for (const MainFunction &F : functionsOfMainFile(*Context)) {
     if (F.Decl->isTemplated())
       continue;
     auto B = llvm::find_if(Plan.Bodies.Bodies, [&](const BodyText &Body) {

@@ -1,14 +1,9 @@
 #ifndef HOTJIT_COMPILE_PARTIALCONSUMER_H
 #define HOTJIT_COMPILE_PARTIALCONSUMER_H
 
-#include "Compile/KnownFunctions.h"
-#include "clang/AST/Mangle.h"
+#include "Compile/KnownCode.h"
 
 namespace hotjit {
-
-/// Sets the bodies of Unit.Text: those of functions in the unit's own file.
-void collectBodies(clang::ASTContext &Context, clang::CodeGenerator &Code,
-                   CompiledUnit &Unit);
 
 /// Compiles the bodies of a plan and nothing else. Run.Unit gets the facts of
 /// what code was made for; Run.Doubt says why that must not be used.
@@ -40,11 +35,10 @@ private:
   void applyKnownNoThrow(llvm::Module &M);
 
   const PartialPlan &Plan;
-  KnownFunctions Known;
-  llvm::IntrusiveRefCntPtr<PendingFilter> Pending;
+  KnownCode Known;
+  llvm::IntrusiveRefCntPtr<WorkFilter> Pending;
   std::vector<clang::FunctionDecl *> Methods; ///< not handled yet
   clang::ASTContext *Context = nullptr;
-  std::unique_ptr<clang::MangleContext> Mangling;
 };
 
 } // namespace hotjit

@@ -205,51 +205,52 @@ static void moveLines(CompiledUnit &Facts, const BodyMatch &Match) {
   Move(Facts.Enums);
 }
 
-/// Adds what Found has and Known has not, by Name.
-template <typename T, typename Key, typename Less>
-static void addUnknown(FactList<T> &Known, const FactList<T> &Found, Key Name,
+/// Adds what Found has and Known has not. Both are sorted.
+template <typename T, typename Less>
+static void addUnknown(FactList<T> &Known, const FactList<T> &Found,
                        Less Before) {
-  llvm::StringSet<> Names;
-  for (const T &X : std::as_const(Known))
-    Names.insert(Name(X));
   size_t Were = Known.size();
-  for (size_t I = 0; I != Found.size(); ++I)
-    if (!Names.contains(Name(Found[I])))
-      Known.share(Found, I);
-  if (Known.size() != Were)
-    Known.sort(Before);
+  auto Begin = std::as_const(Known).begin(), End = std::as_const(Known).end();
+  std::vector<size_t> Unknown;
+  for (size_t I = 0; I != Found.size(); ++I) {
+    auto At = std::lower_bound(Begin, End, Found[I], Before);
+    if (At == End || Before(Found[I], *At))
+      Unknown.push_back(I);
+  }
+  for (size_t I : Unknown)
+    Known.share(Found, I);
+  Known.merge(Were, Before);
 }
 
 /// What the new code has and the unit had before is known better from there.
 static void addFound(CompiledUnit &Facts, const CompiledUnit &New) {
-  auto Symbol = [](const auto &X) { return StringRef(X.Symbol); };
   auto BySymbol = [](const auto &A, const auto &B) {
     return A.Symbol < B.Symbol;
   };
-  auto Name = [](const auto &X) { return StringRef(X.Name); };
-  auto ByName = [](const auto &A, const auto &B) {
-    return std::tie(A.Name, A.Place.File, A.Place.Line) <
-           std::tie(B.Name, B.Place.File, B.Place.Line);
-  };
-  addUnknown(Facts.Functions, New.Functions, Symbol, BySymbol);
-  addUnknown(Facts.Variables, New.Variables, Symbol, BySymbol);
-  addUnknown(Facts.Types, New.Types, Name, ByName);
-  addUnknown(Facts.Enums, New.Enums, Name, ByName);
+  auto ByName = [](const auto &A, const auto &B) { return A.Name < B.Name; };
+  addUnknown(Facts.Functions, New.Functions, BySymbol);
+  addUnknown(Facts.Variables, New.Variables, BySymbol);
+  addUnknown(Facts.Types, New.Types, ByName);
+  addUnknown(Facts.Enums, New.Enums, ByName);
 }
 
 /// Whose address is taken: by what was skipped, as before, or by an edited body
 /// for the first time.
 static void addTakenAddresses(CompiledUnit &Facts, const CompiledUnit &Old,
+                              const std::set<std::string> &Edited,
                               const llvm::Module &M) {
-  for (size_t I = 0; I != Facts.Functions.size(); ++I) {
-    const CompiledFunction &F = std::as_const(Facts.Functions)[I];
-    if (F.AddressTaken)
-      continue;
-    const CompiledFunction *Was = Old.findFunction(F.Symbol);
-    const llvm::GlobalValue *V = M.getNamedValue(F.Symbol);
-    if ((Was && Was->AddressTaken) || (V && isAddressTaken(*V)))
+  std::set<std::string> Taken;
+  for (const std::string &Symbol : Edited)
+    if (const CompiledFunction *Was = Old.findFunction(Symbol);
+        Was && Was->AddressTaken)
+      Taken.insert(Symbol);
+  for (const llvm::GlobalValue &V : M.global_values())
+    if (isAddressTaken(V))
+      Taken.insert(V.getName().str());
+  for (size_t I = 0; I != Facts.Functions.size(); ++I)
+    if (const CompiledFunction &F = std::as_const(Facts.Functions)[I];
+        !F.AddressTaken && Taken.contains(F.Symbol))
       Facts.Functions[I].AddressTaken = true;
-  }
 }
 
 /// The compile saw where __LINE__ stands from the edit on (a preamble, which it
@@ -288,7 +289,7 @@ bool hotjit::completeFacts(CompiledUnit &New, const PartialPlan &Plan,
   dropEdited(Facts, Edited);
   moveLines(Facts, Plan.Bodies);
   addFound(Facts, New);
-  addTakenAddresses(Facts, Plan.Old, *New.Code.Module);
+  addTakenAddresses(Facts, Plan.Old, Edited, *New.Code.Module);
   if (losesSomething(Plan.Old, Facts, Edited, Why))
     return false;
   Facts.Text = textAfter(Plan, New.Text);

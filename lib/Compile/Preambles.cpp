@@ -1,55 +1,93 @@
 // Most of what a C++ compiler reads for a 300-line file stands in headers that
-// did not change. Clang can keep the state behind the last #include, as it does
-// for editors: a precompiled header in memory. A later parse reads from it only
-// what it asks for.
+// did not change; most of what a C compiler reads for a file of 200,000 lines
+// stands above the edited function. Clang can keep the state behind any
+// declaration, as it does for editors behind the last #include: a precompiled
+// header in memory. A later parse reads from it only what it asks for.
+//
+//   #include <vector>           |  int f() { ... }  static int n;  |  int g() {
+//                shallow preamble                       deep preamble  edited
 //
 // Whether it still fits is decided by content: the bytes of the main file up to
-// the end of the preamble, the project's headers by hash. Other files are taken
-// to be as they were; so they are for the whole compile.
+// the end of the preamble, the project's headers by hash; other headers must
+// not have been written since.
 
 #include "Compile/Preambles.h"
+#include "Compile/Bodies.h"
+#include "clang/AST/ASTContext.h"
+#include "clang/AST/Decl.h"
 #include "clang/Basic/DiagnosticIDs.h"
 #include "clang/Frontend/CompilerInstance.h"
+#include "clang/Lex/PreprocessorOptions.h"
 #include "clang/Serialization/PCHContainerOperations.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/FileSystem.h"
 
 using namespace hotjit;
 using llvm::StringRef;
 
-void hotjit::prepareForPreamble(clang::CompilerInvocation &Invocation) {
+void hotjit::prepareForBodies(clang::CompilerInvocation &Invocation) {
   // Else each parse would instantiate again what the preamble uses.
   Invocation.getLangOpts().PCHInstantiateTemplates = true;
+  Invocation.getFrontendOpts().SkipFunctionBodies = true;
 }
 
-bool Preamble::fits(const clang::CompilerInvocation &Invocation,
-                    const llvm::MemoryBuffer &Text, const TextSnapshot &Texts,
-                    SnapshotFileSystem &Files) const {
-  for (const auto &[Path, Hash] : Read) {
-    std::shared_ptr<const SourceText> Now = Texts.find(Path);
-    if (!Now || !(Now->hash() == Hash))
-      return false;
+//===-- Parsing -----------------------------------------------------------===//
+
+namespace {
+
+/// Which bodies a preamble needs: all of headers, of the main file those that
+/// other code depends on.
+class BodiesOfPreamble final : public clang::PreambleCallbacks {
+public:
+  explicit BodiesOfPreamble(const UnitText *Facts) : Facts(Facts) {}
+
+  bool shouldSkipFunctionBody(clang::Decl *D) override {
+    const clang::FunctionDecl *F = D->getAsFunction();
+    return Facts && F &&
+           skippableBody(*F, F->getASTContext().getSourceManager(),
+                         Facts->Bodies);
   }
-  return Parsed.CanReuse(Invocation, Text.getMemBufferRef(), Parsed.getBounds(),
-                         Files);
+
+private:
+  const UnitText *Facts;
+};
+
+} // namespace
+
+/// Behind the last function that ends before UpTo and stands in nothing else.
+static std::optional<uint32_t> lastCut(const UnitText &Facts, uint32_t UpTo) {
+  std::optional<uint32_t> Cut;
+  for (const BodyText &B : Facts.Bodies)
+    if (B.End <= UpTo && B.Plain && B.TopLevel)
+      Cut = B.End;
+  return Cut;
 }
 
 std::shared_ptr<const Preamble>
-Preambles::parse(const clang::CompilerInvocation &Invocation,
-                 const llvm::MemoryBuffer &Text, const TextSnapshot &Texts,
-                 llvm::IntrusiveRefCntPtr<SnapshotFileSystem> Files) {
+Preamble::parse(const TranslationUnit &Unit,
+                const clang::CompilerInvocation &Invocation,
+                const llvm::MemoryBuffer &Text, const TextSnapshot &Texts,
+                llvm::IntrusiveRefCntPtr<SnapshotFileSystem> Files,
+                const UnitText *Facts, uint32_t UpTo) {
   clang::PreambleBounds Bounds = clang::ComputePreambleBounds(
       Invocation.getLangOpts(), Text.getMemBufferRef(), /*MaxLines=*/0);
+  if (Facts) {
+    std::optional<uint32_t> Cut = lastCut(*Facts, UpTo);
+    if (!Cut || *Cut <= Bounds.Size)
+      return nullptr;
+    Bounds = clang::PreambleBounds(*Cut, /*PreambleEndsAtStartOfLine=*/false);
+  }
   if (Bounds.Size == 0)
     return nullptr;
   clang::CompilerInvocation Adapted(Invocation);
-  prepareForPreamble(Adapted);
+  prepareForBodies(Adapted);
   Files->forgetOpened();
   clang::IgnoringDiagConsumer Nobody;
   clang::DiagnosticOptions Options;
   auto Diagnostics = llvm::makeIntrusiveRefCnt<clang::DiagnosticsEngine>(
       clang::DiagnosticIDs::create(), Options, &Nobody,
       /*ShouldOwnClient=*/false);
-  clang::PreambleCallbacks Callbacks;
+  BodiesOfPreamble Callbacks(Facts);
   llvm::ErrorOr<clang::PrecompiledPreamble> Parsed =
       clang::PrecompiledPreamble::Build(
           Adapted, &Text, Bounds, Diagnostics, Files,
@@ -57,46 +95,128 @@ Preambles::parse(const clang::CompilerInvocation &Invocation,
           /*StoreInMemory=*/true, /*StoragePath=*/"", Callbacks);
   if (!Parsed || Diagnostics->hasErrorOccurred())
     return nullptr;
-  std::vector<std::pair<std::string, ContentHash>> Read;
-  for (const std::string &Path : Files->opened())
-    if (std::shared_ptr<const SourceText> Source = Texts.find(Path))
-      Read.push_back({Path, Source->hash()});
-  // The main file itself is compared byte by byte, as far as it matters.
+  std::shared_ptr<Preamble> P(new Preamble(std::move(*Parsed)));
   StringRef Main = Invocation.getFrontendOpts().Inputs.front().getFile();
-  llvm::erase_if(Read, [&](const auto &File) {
-    return File.first == Files->realPath(Main);
+  P->remember(Unit, Texts, *Files, Files->realPath(Main));
+  return P->publish(Adapted) ? P : nullptr;
+}
+
+void Preamble::remember(const TranslationUnit &Unit, const TextSnapshot &Texts,
+                        const SnapshotFileSystem &Files, StringRef Main) {
+  Command = Unit.Arguments;
+  Directory = Unit.Directory;
+  for (const std::string &Path : Files.opened()) {
+    if (Path == Main) // compared byte by byte, as far as it matters
+      continue;
+    if (std::shared_ptr<const SourceText> Source = Texts.find(Path)) {
+      ProjectFiles.push_back({Path, Source->hash()});
+      continue;
+    }
+    llvm::sys::fs::file_status S;
+    if (!llvm::sys::fs::status(Path, S))
+      DiskFiles.push_back(
+          {Path, S.getUniqueID(), S.getLastModificationTime(), S.getSize()});
+  }
+}
+
+/// Takes from Clang what it would do for each parse anew, hashing ten megabytes
+/// among it: the options that lead to the header, and where the header is.
+bool Preamble::publish(const clang::CompilerInvocation &Adapted) {
+  auto Made = std::make_shared<clang::CompilerInvocation>(Adapted);
+  llvm::IntrusiveRefCntPtr<llvm::vfs::FileSystem> Files =
+      llvm::makeIntrusiveRefCnt<llvm::vfs::InMemoryFileSystem>();
+  std::unique_ptr<llvm::MemoryBuffer> Nothing =
+      llvm::MemoryBuffer::getMemBuffer("");
+  Parsed.OverridePreamble(*Made, Files, Nothing.get());
+  clang::PreprocessorOptions &Options = Made->getPreprocessorOpts();
+  Options.clearRemappedFiles();
+  HeaderPath = Options.ImplicitPCHInclude;
+  auto Found = Files->getBufferForFile(HeaderPath, /*FileSize=*/-1,
+                                       /*RequiresNullTerminator=*/false);
+  if (!Found)
+    return false;
+  Header = std::move(*Found);
+  Invocation = std::move(Made);
+  return true;
+}
+
+//===-- Using -------------------------------------------------------------===//
+
+bool Preamble::fits(const TranslationUnit &Unit, StringRef Text,
+                    const TextSnapshot &Texts) const {
+  if (Unit.Arguments != Command || Unit.Directory != Directory ||
+      !Text.starts_with(Parsed.getContents()))
+    return false;
+  auto IsSame = [&](const auto &File) {
+    std::shared_ptr<const SourceText> Now = Texts.find(File.first);
+    return Now && Now->hash() == File.second;
+  };
+  auto IsUntouched = [&](const DiskFile &File) {
+    llvm::sys::fs::file_status S;
+    return !Texts.find(File.Path) && !llvm::sys::fs::status(File.Path, S) &&
+           S.getUniqueID() == File.Id && S.getSize() == File.Size &&
+           S.getLastModificationTime() == File.Written;
+  };
+  return llvm::all_of(ProjectFiles, IsSame) &&
+         llvm::all_of(DiskFiles, IsUntouched);
+}
+
+std::shared_ptr<clang::CompilerInvocation>
+Preamble::start(SnapshotFileSystem &Files,
+                std::unique_ptr<llvm::MemoryBuffer> Text) const {
+  auto Result = std::make_shared<clang::CompilerInvocation>(*Invocation);
+  Files.add(HeaderPath, *Header);
+  Result->getPreprocessorOpts().addRemappedFile(
+      Result->getFrontendOpts().Inputs.front().getFile(), Text.release());
+  return Result;
+}
+
+//===-- Keeping -----------------------------------------------------------===//
+
+std::shared_ptr<const Preamble> Preambles::find(const TranslationUnit &Unit,
+                                                StringRef Text,
+                                                const TextSnapshot &Texts,
+                                                uint32_t UpTo) {
+  std::vector<std::shared_ptr<const Preamble>> Candidates;
+  {
+    std::lock_guard Lock(M);
+    for (auto It = Entries.begin(); It != Entries.end();) {
+      auto Next = std::next(It);
+      if (It->Unit == Unit.Path) {
+        Candidates.push_back(It->Kept);
+        Entries.splice(Entries.begin(), Entries, It);
+      }
+      It = Next;
+    }
+  }
+  llvm::sort(Candidates, [](const auto &A, const auto &B) {
+    return A->length() > B->length();
   });
-  return std::make_shared<const Preamble>(std::move(*Parsed), std::move(Read));
+  for (const std::shared_ptr<const Preamble> &P : Candidates)
+    if (P->length() <= UpTo && P->fits(Unit, Text, Texts))
+      return P;
+  return nullptr;
 }
 
-std::shared_ptr<const Preamble> Preambles::find(StringRef Unit) {
-  std::lock_guard Lock(M);
-  auto It =
-      llvm::find_if(Entries, [&](const Entry &E) { return E.Unit == Unit; });
-  if (It == Entries.end())
-    return nullptr;
-  Entries.splice(Entries.begin(), Entries, It);
-  return Entries.front().Kept;
-}
-
-void Preambles::keep(StringRef Unit, std::shared_ptr<const Preamble> P) {
+void Preambles::keep(StringRef Unit, bool IsDeep,
+                     std::shared_ptr<const Preamble> P) {
   std::lock_guard Lock(M);
   for (auto It = Entries.begin(); It != Entries.end();) {
-    if (It->Unit != Unit) {
+    if (It->Unit != Unit || It->IsDeep != IsDeep) {
       ++It;
       continue;
     }
-    Bytes -= It->Kept->Parsed.getSize();
+    Bytes -= It->Kept->bytesKept();
     It = Entries.erase(It);
   }
-  Bytes += P->Parsed.getSize();
-  Entries.push_front({Unit.str(), std::move(P)});
+  Bytes += P->bytesKept();
+  Entries.push_front({Unit.str(), IsDeep, std::move(P)});
   dropOldest();
 }
 
 void Preambles::dropOldest() {
   while (Bytes > Limit && Entries.size() > 1) {
-    Bytes -= Entries.back().Kept->Parsed.getSize();
+    Bytes -= Entries.back().Kept->bytesKept();
     Entries.pop_back();
   }
 }

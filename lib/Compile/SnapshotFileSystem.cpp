@@ -60,6 +60,24 @@ private:
   StringRef Text; ///< outlived by the file system
 };
 
+class AdditionalFile final : public vfs::File {
+public:
+  AdditionalFile(vfs::Status S, llvm::MemoryBufferRef Content)
+      : S(std::move(S)), Content(Content) {}
+
+  ErrorOr<vfs::Status> status() override { return S; }
+  ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> getBuffer(const Twine &, int64_t,
+                                                         bool, bool) override {
+    return llvm::MemoryBuffer::getMemBuffer(Content,
+                                            /*RequiresNullTerminator=*/false);
+  }
+  std::error_code close() override { return {}; }
+
+private:
+  vfs::Status S;
+  llvm::MemoryBufferRef Content;
+};
+
 class TimelessFile final : public vfs::File {
 public:
   TimelessFile(std::unique_ptr<vfs::File> Inner, std::string Name)
@@ -90,9 +108,18 @@ SnapshotFileSystem::SnapshotFileSystem(const TextSnapshot &Texts,
     : Texts(Texts), Directory(Directory),
       Disk(vfs::createPhysicalFileSystem().release()) {
   for (const auto &File : Texts.files())
-    for (StringRef D = path::parent_path(File.first());
-         !D.empty() && SnapshotDirectories.insert(D).second;)
-      D = path::parent_path(D);
+    addDirectories(File.first());
+}
+
+void SnapshotFileSystem::addDirectories(StringRef Path) {
+  for (StringRef D = path::parent_path(Path);
+       !D.empty() && SnapshotDirectories.insert(D).second;)
+    D = path::parent_path(D);
+}
+
+void SnapshotFileSystem::add(StringRef Path, llvm::MemoryBufferRef Content) {
+  Additional.insert({Path, Content});
+  addDirectories(Path);
 }
 
 std::string SnapshotFileSystem::absolute(const Twine &Path) const {
@@ -143,6 +170,9 @@ const std::string *SnapshotFileSystem::textOf(StringRef RealPath) {
 }
 
 ErrorOr<vfs::Status> SnapshotFileSystem::status(const Twine &Path) {
+  if (auto It = Additional.find(Path.str()); It != Additional.end())
+    return snapshotStatus(Path, It->first(), It->second.getBufferSize(),
+                          fs::file_type::regular_file);
   std::string Real = realPath(Path.str());
   if (const std::string *Text = textOf(Real))
     return snapshotStatus(Path, Real, Text->size(),
@@ -157,6 +187,11 @@ ErrorOr<vfs::Status> SnapshotFileSystem::status(const Twine &Path) {
 
 ErrorOr<std::unique_ptr<vfs::File>>
 SnapshotFileSystem::openFileForRead(const Twine &Path) {
+  if (auto It = Additional.find(Path.str()); It != Additional.end())
+    return std::make_unique<AdditionalFile>(
+        snapshotStatus(Path, It->first(), It->second.getBufferSize(),
+                       fs::file_type::regular_file),
+        It->second);
   std::string Real = realPath(Path.str());
   if (const std::string *Text = textOf(Real)) {
     Opened.insert(Real);

@@ -4,6 +4,7 @@
 #include "Project/TextStore.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
+#include "llvm/Support/MemoryBufferRef.h"
 #include "llvm/Support/VirtualFileSystem.h"
 #include <memory>
 #include <set>
@@ -17,6 +18,10 @@ namespace hotjit {
 class SnapshotFileSystem final : public llvm::vfs::FileSystem {
 public:
   SnapshotFileSystem(const TextSnapshot &Texts, llvm::StringRef Directory);
+
+  /// Makes Content a file at Path, an absolute path that neither the snapshot
+  /// nor the disk has. It must live as long as this.
+  void add(llvm::StringRef Path, llvm::MemoryBufferRef Content);
 
   /// Real paths of the files that were opened, texts of the snapshot or not.
   const std::set<std::string> &opened() const { return Opened; }
@@ -36,6 +41,7 @@ public:
                               llvm::SmallVectorImpl<char> &Output) override;
 
 private:
+  void addDirectories(llvm::StringRef Path);
   std::string absolute(const llvm::Twine &Path) const;
   const std::string &realDirectory(llvm::StringRef Absolute);
   /// Null if the snapshot has no such file. RealPath as from realPath().
@@ -48,6 +54,7 @@ private:
   /// Uncompressed texts, kept because Clang asks for the size first.
   llvm::StringMap<std::unique_ptr<std::string>> Uncompressed;
   llvm::StringSet<> SnapshotDirectories;
+  llvm::StringMap<llvm::MemoryBufferRef> Additional;
   std::set<std::string> Opened;
 };
 

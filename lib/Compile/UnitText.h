@@ -27,6 +27,8 @@ struct BodyText {
   /// Its braces stand in the file itself, not in a macro, and hold nothing but
   /// statements (no `try` in their place).
   bool Plain = false;
+  /// What follows it does not stand in a class, namespace or block.
+  bool TopLevel = false;
   /// Functions for which the unit's code was made from it: none if nobody
   /// calls it, several for constructors.
   std::vector<std::string> Symbols;

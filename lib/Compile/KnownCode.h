@@ -1,8 +1,9 @@
-#ifndef HOTJIT_COMPILE_KNOWNFUNCTIONS_H
-#define HOTJIT_COMPILE_KNOWNFUNCTIONS_H
+#ifndef HOTJIT_COMPILE_KNOWNCODE_H
+#define HOTJIT_COMPILE_KNOWNCODE_H
 
 #include "Compile/Consumer.h"
 #include "clang/AST/GlobalDecl.h"
+#include "clang/AST/Mangle.h"
 
 namespace hotjit {
 
@@ -10,11 +11,11 @@ namespace hotjit {
 /// the fourth for which a symbol was made, is another one in each compile.
 bool isOfUnnamed(llvm::StringRef Symbol);
 
-/// Functions that the unit had before and for which a partial compile needs no
-/// code. One compile; the thread of that compile.
-class KnownFunctions {
+/// What the unit had before and for which a partial compile needs no code. One
+/// compile; the thread of that compile.
+class KnownCode {
 public:
-  KnownFunctions(const PartialPlan &Plan, clang::CodeGenerator &Code)
+  KnownCode(const PartialPlan &Plan, clang::CodeGenerator &Code)
       : Plan(Plan), Code(Code) {}
 
   /// True if the program has F in all variants that may be called (a
@@ -25,6 +26,9 @@ public:
   /// generator finds its name taken. Keep F's definition from the generator.
   void declare(const clang::FunctionDecl &F);
 
+  /// True if the program has the vtable of R, made by this unit.
+  bool hasVTable(const clang::CXXRecordDecl &R);
+
   /// Gives the declarations that were used their types and drops the others.
   /// When all code is made.
   void finish(llvm::Module &M);
@@ -32,17 +36,19 @@ public:
 private:
   const PartialPlan &Plan;
   clang::CodeGenerator &Code;
+  std::unique_ptr<clang::MangleContext> Mangling;
   llvm::StringSet<> Declared;
   /// Complete variants that never were functions of their own: their calls go
   /// to the base variant, its name.
   llvm::StringMap<std::string> BaseOf;
 };
 
-/// Crosses instantiations off Sema's list that the unit made before: at its
-/// end, and through instantiated() while the list is worked off.
-class PendingFilter final : public clang::ExternalSemaSource {
+/// Crosses off Sema's lists what is due at the end of a unit and was done
+/// before: instantiations, vtables, and warnings about headers. While it works
+/// off the list of instantiations, instantiated() must be called.
+class WorkFilter final : public clang::ExternalSemaSource {
 public:
-  explicit PendingFilter(KnownFunctions &Known) : Known(Known) {}
+  explicit WorkFilter(KnownCode &Known) : Known(Known) {}
 
   void InitializeSema(clang::Sema &S) override { TheSema = &S; }
   void ForgetSema() override { TheSema = nullptr; }
@@ -50,13 +56,20 @@ public:
       llvm::SmallVectorImpl<
           std::pair<clang::ValueDecl *, clang::SourceLocation>> &Read) override;
 
+  void ReadUsedVTables(
+      llvm::SmallVectorImpl<clang::ExternalVTableUse> &Read) override;
+  void ReadMismatchingDeleteExpressions(
+      llvm::MapVector<clang::FieldDecl *,
+                      llvm::SmallVector<std::pair<clang::SourceLocation, bool>,
+                                        4>> &Read) override;
+
   /// Sema has just put F on its list.
   void instantiated(const clang::FunctionDecl &F);
 
 private:
   bool declareKnown(const clang::ValueDecl *D);
 
-  KnownFunctions &Known;
+  KnownCode &Known;
   clang::Sema *TheSema = nullptr;
   bool AtEnd = false;
 };

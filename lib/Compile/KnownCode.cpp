@@ -12,11 +12,12 @@
 // bases, the complete one is the base one (Itanium C++ ABI, 5.1.4.3 of the
 // mangling: C1, C2, D1, D2), and Clang calls that instead and makes no other.
 
-#include "Compile/KnownFunctions.h"
+#include "Compile/KnownCode.h"
 #include "clang/AST/DeclCXX.h"
 #include "clang/Sema/Sema.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/IR/Instructions.h"
+#include "llvm/Support/raw_ostream.h"
 
 using namespace hotjit;
 using llvm::StringRef;
@@ -45,7 +46,7 @@ static bool completeIsBase(const clang::FunctionDecl &F) {
 
 bool hotjit::isOfUnnamed(StringRef Symbol) { return Symbol.contains("$_"); }
 
-bool KnownFunctions::has(const clang::FunctionDecl &F) {
+bool KnownCode::has(const clang::FunctionDecl &F) {
   if (F.isTemplated() || F.isConsteval() || F.isMultiVersion() ||
       F.getBuiltinID() != 0)
     return false;
@@ -60,7 +61,7 @@ bool KnownFunctions::has(const clang::FunctionDecl &F) {
   return true;
 }
 
-void KnownFunctions::declare(const clang::FunctionDecl &F) {
+void KnownCode::declare(const clang::FunctionDecl &F) {
   llvm::Module &M = *Code.GetModule();
   auto *Type =
       llvm::FunctionType::get(llvm::Type::getVoidTy(M.getContext()), false);
@@ -77,6 +78,15 @@ void KnownFunctions::declare(const clang::FunctionDecl &F) {
   }
 }
 
+bool KnownCode::hasVTable(const clang::CXXRecordDecl &R) {
+  if (!Mangling)
+    Mangling.reset(R.getASTContext().createMangleContext());
+  std::string Symbol;
+  llvm::raw_string_ostream OS(Symbol);
+  llvm::cast<clang::ItaniumMangleContext>(*Mangling).mangleCXXVTable(&R, OS);
+  return Plan.Old.findVariable(Symbol);
+}
+
 /// Type and calling convention of a call of F.
 static const llvm::CallBase *firstCall(const llvm::Function &F) {
   for (const llvm::User *U : F.users())
@@ -91,7 +101,7 @@ static void replace(llvm::Function &Old, llvm::Function &New) {
   Old.eraseFromParent();
 }
 
-void KnownFunctions::finish(llvm::Module &M) {
+void KnownCode::finish(llvm::Module &M) {
   for (const auto &[Complete, Base] : BaseOf)
     if (llvm::Function *From = M.getFunction(Complete),
         *To = M.getFunction(Base);
@@ -116,11 +126,12 @@ void KnownFunctions::finish(llvm::Module &M) {
   }
 }
 
-//===-- Instantiations ----------------------------------------------------===//
+//===-- What Sema would do
+//----------------------------------------------------===//
 
 /// A constexpr function may be needed at compile time; one without external
 /// visibility must be defined where it is used, says Sema.
-bool PendingFilter::declareKnown(const clang::ValueDecl *D) {
+bool WorkFilter::declareKnown(const clang::ValueDecl *D) {
   const auto *F = llvm::dyn_cast<clang::FunctionDecl>(D);
   if (!F || F->isConstexpr() || !F->isExternallyVisible() ||
       F->getReturnType()->getContainedDeducedType() || !Known.has(*F))
@@ -129,7 +140,7 @@ bool PendingFilter::declareKnown(const clang::ValueDecl *D) {
   return true;
 }
 
-void PendingFilter::ReadPendingInstantiations(
+void WorkFilter::ReadPendingInstantiations(
     llvm::SmallVectorImpl<std::pair<clang::ValueDecl *, clang::SourceLocation>>
         &Read) {
   AtEnd = true;
@@ -141,9 +152,32 @@ void PendingFilter::ReadPendingInstantiations(
     llvm::erase_if(TheSema->PendingInstantiations, IsKnown);
 }
 
-void PendingFilter::instantiated(const clang::FunctionDecl &F) {
+void WorkFilter::instantiated(const clang::FunctionDecl &F) {
   if (!AtEnd || !TheSema || TheSema->PendingInstantiations.empty() ||
       TheSema->PendingInstantiations.back().first != &F || !declareKnown(&F))
     return;
   TheSema->PendingInstantiations.pop_back();
+}
+
+/// Of the preamble: those that this unit made, and those that another unit has.
+void WorkFilter::ReadUsedVTables(
+    llvm::SmallVectorImpl<clang::ExternalVTableUse> &Read) {
+  llvm::erase_if(Read, [&](const clang::ExternalVTableUse &Use) {
+    const clang::CXXMethodDecl *Key =
+        Use.Record->getASTContext().getCurrentKeyFunction(Use.Record);
+    return (Key && !Key->hasBody()) || Known.hasVTable(*Use.Record);
+  });
+}
+
+/// They are warned of; of those in headers somebody else was.
+void WorkFilter::ReadMismatchingDeleteExpressions(
+    llvm::MapVector<
+        clang::FieldDecl *,
+        llvm::SmallVector<std::pair<clang::SourceLocation, bool>, 4>> &Read) {
+  const clang::SourceManager &SM = TheSema->getSourceManager();
+  Read.remove_if([&](const auto &Field) {
+    return llvm::all_of(Field.second, [&](const auto &Place) {
+      return SM.isLoadedSourceLocation(Place.first);
+    });
+  });
 }
