@@ -17,6 +17,7 @@
 #include "clang/AST/Decl.h"
 #include "clang/Basic/DiagnosticIDs.h"
 #include "clang/Frontend/CompilerInstance.h"
+#include "clang/Lex/Lexer.h"
 #include "clang/Lex/PreprocessorOptions.h"
 #include "clang/Serialization/PCHContainerOperations.h"
 #include "llvm/ADT/STLExtras.h"
@@ -54,13 +55,82 @@ private:
 
 } // namespace
 
+namespace {
+
+/// Where a text may be cut: not between an #if and its #endif, for a parse that
+/// starts behind a preamble does not know what is open.
+class Conditionals {
+public:
+  Conditionals(StringRef Text, const clang::LangOptions &Language);
+
+  /// The #if that is open at Offset and in no other.
+  std::optional<uint32_t> openAt(uint32_t Offset) const {
+    for (const auto &[Begin, End] : Outermost)
+      if (Begin < Offset && Offset < End)
+        return Begin;
+    return std::nullopt;
+  }
+
+private:
+  std::vector<std::pair<uint32_t, uint32_t>> Outermost;
+};
+
+} // namespace
+
+Conditionals::Conditionals(StringRef Text, const clang::LangOptions &Language) {
+  std::string Copy = Text.str(); // The lexer wants a zero behind it.
+  const char *Start = Copy.c_str();
+  clang::Lexer Lexer(clang::SourceLocation(), Language, Start, Start,
+                     Start + Copy.size());
+  unsigned Depth = 0;
+  uint32_t Begin = 0;
+  clang::Token T;
+  for (Lexer.LexFromRawLexer(T); T.isNot(clang::tok::eof);
+       Lexer.LexFromRawLexer(T)) {
+    if (T.isNot(clang::tok::hash) || !T.isAtStartOfLine())
+      continue;
+    uint32_t At = Lexer.getBufferLocation() - Start - T.getLength();
+    Lexer.LexFromRawLexer(T);
+    if (T.isNot(clang::tok::raw_identifier))
+      continue;
+    StringRef Name = T.getRawIdentifier();
+    if (Name == "if" || Name == "ifdef" || Name == "ifndef") {
+      if (Depth++ == 0)
+        Begin = At;
+    } else if (Name == "endif" && Depth != 0 && --Depth == 0) {
+      Outermost.push_back({Begin, At + 1});
+    }
+  }
+  if (Depth != 0)
+    Outermost.push_back({Begin, ~0U});
+}
+
 /// Behind the last function that ends before UpTo and stands in nothing else.
-static std::optional<uint32_t> lastCut(const UnitText &Facts, uint32_t UpTo) {
+static std::optional<uint32_t> lastCut(const UnitText &Facts, uint32_t UpTo,
+                                       const Conditionals &Open) {
   std::optional<uint32_t> Cut;
   for (const BodyText &B : Facts.Bodies)
-    if (B.End <= UpTo && B.Plain && B.TopLevel)
+    if (B.End <= UpTo && B.Plain && B.TopLevel && !Open.openAt(B.End))
       Cut = B.End;
   return Cut;
+}
+
+/// Empty if there is nothing to parse.
+static clang::PreambleBounds boundsOf(const clang::LangOptions &Language,
+                                      const llvm::MemoryBuffer &Text,
+                                      const UnitText *Facts, uint32_t UpTo) {
+  clang::PreambleBounds Includes = clang::ComputePreambleBounds(
+      Language, Text.getMemBufferRef(), /*MaxLines=*/0);
+  if (Facts) {
+    Conditionals Open(Text.getBuffer().take_front(UpTo), Language);
+    std::optional<uint32_t> Cut = lastCut(*Facts, UpTo, Open);
+    return clang::PreambleBounds(Cut && *Cut > Includes.Size ? *Cut : 0,
+                                 /*PreambleEndsAtStartOfLine=*/false);
+  }
+  Conditionals Open(Text.getBuffer(), Language);
+  if (std::optional<uint32_t> Begin = Open.openAt(Includes.Size))
+    return clang::PreambleBounds(*Begin, /*PreambleEndsAtStartOfLine=*/true);
+  return Includes;
 }
 
 std::shared_ptr<const Preamble>
@@ -69,14 +139,8 @@ Preamble::parse(const TranslationUnit &Unit,
                 const llvm::MemoryBuffer &Text, const TextSnapshot &Texts,
                 llvm::IntrusiveRefCntPtr<SnapshotFileSystem> Files,
                 const UnitText *Facts, uint32_t UpTo) {
-  clang::PreambleBounds Bounds = clang::ComputePreambleBounds(
-      Invocation.getLangOpts(), Text.getMemBufferRef(), /*MaxLines=*/0);
-  if (Facts) {
-    std::optional<uint32_t> Cut = lastCut(*Facts, UpTo);
-    if (!Cut || *Cut <= Bounds.Size)
-      return nullptr;
-    Bounds = clang::PreambleBounds(*Cut, /*PreambleEndsAtStartOfLine=*/false);
-  }
+  clang::PreambleBounds Bounds =
+      boundsOf(Invocation.getLangOpts(), Text, Facts, UpTo);
   if (Bounds.Size == 0)
     return nullptr;
   clang::CompilerInvocation Adapted(Invocation);
@@ -127,7 +191,7 @@ bool Preamble::publish(const clang::CompilerInvocation &Adapted) {
       llvm::makeIntrusiveRefCnt<llvm::vfs::InMemoryFileSystem>();
   std::unique_ptr<llvm::MemoryBuffer> Nothing =
       llvm::MemoryBuffer::getMemBuffer("");
-  Parsed.OverridePreamble(*Made, Files, Nothing.get());
+  Parsed.AddImplicitPreamble(*Made, Files, Nothing.get());
   clang::PreprocessorOptions &Options = Made->getPreprocessorOpts();
   Options.clearRemappedFiles();
   HeaderPath = Options.ImplicitPCHInclude;

@@ -474,3 +474,55 @@ TEST_F(Partial, AHeaderThatChangedIsReadAnew) {
   O = edit("/src/a.c", Middle, New);
   ASSERT_TRUE(O.Partial) << O.Why;
 }
+
+//===-- Deep preambles ----------------------------------------------------===//
+
+/// Long: 3,000 functions, statics and tables among them, and one that uses
+/// some.
+static std::string longFile() {
+  std::string Text = "static int calls;\n";
+  for (int I = 0; I != 3000; ++I) {
+    std::string N = std::to_string(I);
+    Text += "int f" + N + "(int x) { static int n; ++calls; return x + n + " +
+            N + "; }\n";
+  }
+  Text += "static int (*const table[])(int) = {f1, f2};\n"
+          "static int helper(int x) { return table[x & 1](x); }\n"
+          "int last(int x) { return f7(x) + helper(x) + calls; }\n"
+          "int end(int x) { return x; }\n";
+  return Text;
+}
+
+TEST_F(Partial, WhatStandsAboveIsKeptParsed) {
+  std::string Old = longFile();
+  std::string Middle = with(Old, "f7(x) +", "f7(x) * 2 +");
+  std::string New = with(Old, "f7(x) +", "f8(x) * 3 + f9(x) +");
+  Outcome O = editC(Old, Middle);
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_EQ(TheCompiler.bytesKept(), 0u); // It has no #include.
+  Live = std::move(O.Partial);
+  TranslationUnit Unit = unitAt("/src/a.c", {});
+  TextSnapshot First = snapshotOf({{"/src/a.c", Middle}});
+  TextSnapshot Second = snapshotOf({{"/src/a.c", New}});
+  O = again(Unit, First, Second);
+  EXPECT_GT(TheCompiler.bytesKept(), 0u);
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_THAT(O.Code, ElementsAre("last"));
+  // An edit further up cannot start behind it.
+  Live = std::move(O.Partial);
+  std::string Above = with(New, "return x + n + 5;", "return x + n + 6;");
+  O = again(Unit, Second, snapshotOf({{"/src/a.c", Above}}));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_THAT(O.Code, ElementsAre("f5"));
+}
+
+TEST_F(Partial, AFileThatBeginsInAConditional) {
+  const char *Old = "#include <stddef.h>\n#ifndef OFF\n#include <limits.h>\n"
+                    "int f(void) { return INT_MAX; }\n#endif\n"
+                    "size_t g(void) { return 1; }\n";
+  Outcome O = editC(Old, with(Old, "return INT_MAX", "return INT_MIN"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_GT(TheCompiler.bytesKept(), 0u);
+  O = editC(Old, with(Old, "return 1", "return 2"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+}
