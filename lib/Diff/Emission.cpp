@@ -293,7 +293,15 @@ void Emitter::needFunction(StringRef Symbol) {
   FunctionIdentity Id = identify(*F, Unit);
   if (isDefinedElsewhere(*F)) {
     Seen.insert(F->Symbol);
-    if (Id.What == Status::Entry)
+    if (F->AlwaysInline) {
+      // `extern template`: but no library has code for it.
+      PlannedFunction P;
+      P.Symbol = F->Symbol;
+      P.What = Action::PrivateCopy;
+      Out.Unit.Functions.push_back(std::move(P));
+      follow(F->Functions);
+      follow(F->Variables);
+    } else if (Id.What == Status::Entry)
       Out.Unit.BoundFunctions[F->Symbol] = Id.Entry;
     return; // else Link looks it up
   }
