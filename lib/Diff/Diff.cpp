@@ -107,7 +107,8 @@ leftBehind(const CompiledFunction &F, llvm::ArrayRef<UnitChange> Changes,
   for (const ImageUnit &U : Program.units()) {
     auto IsThis = [&](const UnitChange &C) { return C.Built == &U; };
     auto IsHere = [&](const ImageSource &S) { return S.Path == F.Place.File; };
-    if (llvm::any_of(Changes, IsThis) || llvm::none_of(U.Sources, IsHere))
+    if (!Program.modules()[U.Module].Loaded || llvm::any_of(Changes, IsThis) ||
+        llvm::none_of(U.Sources, IsHere))
       continue;
     llvm::Expected<const UnitDetails *> Details = Program.details(U);
     if (!Details)

@@ -9,10 +9,12 @@ namespace hotjit {
 class ImageView final : public ProgramView {
 public:
   explicit ImageView(const Image &Program) : Program(Program) {}
-  llvm::ArrayRef<ImageModule> modules() const override {
+  const std::deque<ImageModule> &modules() const override {
     return Program.modules();
   }
-  llvm::ArrayRef<ImageUnit> units() const override { return Program.units(); }
+  const std::deque<ImageUnit> &units() const override {
+    return Program.units();
+  }
   llvm::Expected<const UnitDetails *>
   details(const ImageUnit &U) const override {
     return Program.details(U);

@@ -43,6 +43,7 @@ enum class Reason : unsigned {
   BuiltTwice = 2005,
   NoCompileCommand = 2006,
   SharedAddress = 2007,
+  NotLoaded = 2009,
 };
 std::string codeOf(Reason R); ///< "HJ1402"
 

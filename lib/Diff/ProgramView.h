@@ -5,6 +5,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringRef.h"
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -18,8 +19,8 @@ namespace hotjit {
 class ProgramView {
 public:
   virtual ~ProgramView() = default;
-  virtual llvm::ArrayRef<ImageModule> modules() const = 0;
-  virtual llvm::ArrayRef<ImageUnit> units() const = 0;
+  virtual const std::deque<ImageModule> &modules() const = 0;
+  virtual const std::deque<ImageUnit> &units() const = 0;
   virtual llvm::Expected<const UnitDetails *>
   details(const ImageUnit &Unit) const = 0;
   /// As the members of Image; Module is an index.

@@ -39,15 +39,20 @@ struct ModuleFile {
   std::unique_ptr<DwarfUnits> Dwarf;
   std::unique_ptr<SymbolTable> Symbols; ///< null until asked for
   bool SymbolsFailed = false;
+  /// What it looks like in memory.
+  std::vector<uint8_t> ProgramHeaders;
+  std::vector<LoadedObject::Note> Notes;
 };
 
 } // namespace
 
 struct Image::State {
   PathPool Paths;
-  std::vector<ImageModule> Modules;
+  // Others hold on to their elements.
+  std::deque<ImageModule> Modules;
   std::vector<ModuleFile> Files; ///< by the same index
-  std::vector<ImageUnit> Units;
+  std::deque<ImageUnit> Units;
+  LoadCounts Counts;                      ///< when the process was looked at
   std::vector<llvm::DWARFUnit *> DwarfOf; ///< by the index of the unit
   llvm::StringMap<std::vector<size_t>> UnitsByPath;
   std::vector<std::unique_ptr<UnitDetails>> Details; ///< by unit; null: unread
@@ -56,7 +61,10 @@ struct Image::State {
 
   void addModule(ImageModule Module, std::unique_ptr<ElfFile> File,
                  SourcePaths &Resolver);
-  size_t indexOf(const ImageModule &Module) const;
+  Error addObject(LoadedObject Object, std::string Path, const FileSystem &FS,
+                  SourcePaths &Resolver);
+  bool has(const LoadedObject &Object, size_t Module) const;
+  void close(size_t Module);
   Expected<const SymbolTable *> readSymbols(size_t Module);
   const SymbolTable *symbols(size_t Module);
   std::optional<uint64_t> copyInExecutable(size_t Module,
@@ -67,7 +75,7 @@ struct Image::State {
 
 void Image::State::addModule(ImageModule Module, std::unique_ptr<ElfFile> File,
                              SourcePaths &Resolver) {
-  size_t Index = Modules.size();
+  size_t Index = Module.Index = Modules.size();
   ModuleFile Entry;
   if (File) {
     Module.PIE = Module.Executable && File->isPositionIndependent();
@@ -78,6 +86,7 @@ void Image::State::addModule(ImageModule Module, std::unique_ptr<ElfFile> File,
     Module.HasDebugInfo = !Entry.Dwarf->units().empty();
     for (DwarfUnits::Unit &U : Entry.Dwarf->units()) {
       U.Head.Module = Index;
+      U.Head.Index = Units.size();
       UnitsByPath[U.Head.Path].push_back(Units.size());
       Units.push_back(std::move(U.Head));
       DwarfOf.push_back(U.Dwarf);
@@ -87,10 +96,6 @@ void Image::State::addModule(ImageModule Module, std::unique_ptr<ElfFile> File,
   Details.resize(Units.size());
   Modules.push_back(std::move(Module));
   Files.push_back(std::move(Entry));
-}
-
-size_t Image::State::indexOf(const ImageModule &Module) const {
-  return static_cast<size_t>(&Module - Modules.data());
 }
 
 Expected<const SymbolTable *> Image::State::readSymbols(size_t Module) {
@@ -132,7 +137,7 @@ Image::State::copyInExecutable(size_t Module, const ElfSymbol &Symbol) {
     return std::nullopt;
   if (!ExecutableData) {
     ExecutableData.emplace();
-    const ElfFile *File = Files[indexOf(*Executable)].File.get();
+    const ElfFile *File = Files[Executable->Index].File.get();
     Expected<std::vector<ElfSymbol>> Exported =
         File ? File->dynamicSymbols() : std::vector<ElfSymbol>();
     if (!Exported) {
@@ -162,6 +167,9 @@ const ModuleFile *Image::State::fileAt(ProgramAddr A,
 }
 
 Error Image::State::readDetails(size_t Unit) {
+  if (!Modules[Units[Unit].Module].Loaded)
+    return makeError("{}: the program has closed {}", Units[Unit].Path,
+                     Modules[Units[Unit].Module].Path);
   if (Units[Unit].LTO)
     return makeError("{}: its code was made by link time optimization",
                      Units[Unit].Path);
@@ -234,36 +242,114 @@ static std::string realPathOr(const FileSystem &FS, StringRef Path) {
   return Path.str();
 }
 
+/// Whether Object is something to know about, and by which path.
+static std::optional<std::string> pathOf(const LoadedObject &Object,
+                                         const FileSystem &FS,
+                                         ArrayRef<std::string> Skip) {
+  if (Object.Vdso || (Object.Path.empty() && !Object.Executable))
+    return std::nullopt;
+  std::string Path = realPathOr(FS, Object.Path);
+  if (llvm::is_contained(Skip, Path))
+    return std::nullopt;
+  return Path;
+}
+
+Error Image::State::addObject(LoadedObject Object, std::string Path,
+                              const FileSystem &FS, SourcePaths &Resolver) {
+  std::string File = Object.Executable ? "/proc/self/exe" : Object.Path;
+  ImageModule Module;
+  Module.Path = std::move(Path);
+  Module.Name = Object.Path;
+  Module.LoadBias = Object.LoadBias;
+  Module.Executable = Object.Executable;
+  Module.TlsModuleId = Object.TlsModuleId;
+  Module.TlsBlockOffset = Object.TlsBlockOffset;
+  Module.FileModified = modifiedAt(FS, File);
+  Expected<std::unique_ptr<ElfFile>> Opened = openFile(File);
+  if (!Opened && Object.Executable)
+    return Opened.takeError();
+  if (!Opened)
+    Module.DebugProblem = llvm::toString(Opened.takeError());
+  else if (!isSameBuild(**Opened, Object)) {
+    Module.DebugProblem = "the file was replaced after it was loaded";
+    Opened->reset();
+  }
+  addModule(std::move(Module), Opened ? std::move(*Opened) : nullptr, Resolver);
+  Files.back().ProgramHeaders = std::move(Object.ProgramHeaders);
+  Files.back().Notes = std::move(Object.Notes);
+  return Error::success();
+}
+
 Expected<std::unique_ptr<Image>>
 Image::ofThisProcess(const FileSystem &FS, ArrayRef<std::string> Skip) {
   std::unique_ptr<Image> I(new Image);
   I->S = std::make_unique<State>();
+  I->S->Counts = loadCounts();
   SourcePaths Paths(FS, I->S->Paths);
-  for (LoadedObject &Object : loadedObjects()) {
-    std::string File = Object.Executable ? "/proc/self/exe" : Object.Path;
-    std::string Path = realPathOr(FS, Object.Path);
-    if (Object.Vdso || File.empty() || llvm::is_contained(Skip, Path))
-      continue;
-    ImageModule Module;
-    Module.Path = std::move(Path);
-    Module.LoadBias = Object.LoadBias;
-    Module.Executable = Object.Executable;
-    Module.TlsModuleId = Object.TlsModuleId;
-    Module.TlsBlockOffset = Object.TlsBlockOffset;
-    Module.FileModified = modifiedAt(FS, File);
-    Expected<std::unique_ptr<ElfFile>> Opened = openFile(File);
-    if (!Opened && Object.Executable)
-      return Opened.takeError();
-    if (!Opened)
-      Module.DebugProblem = llvm::toString(Opened.takeError());
-    else if (!isSameBuild(**Opened, Object)) {
-      Module.DebugProblem = "the file was replaced after it was loaded";
-      Opened->reset();
-    }
-    I->S->addModule(std::move(Module), Opened ? std::move(*Opened) : nullptr,
-                    Paths);
-  }
+  for (LoadedObject &Object : loadedObjects())
+    if (std::optional<std::string> Path = pathOf(Object, FS, Skip))
+      if (Error E = I->S->addObject(std::move(Object), *Path, FS, Paths))
+        return std::move(E);
   return I;
+}
+
+bool Image::isCurrent() const { return S->Counts == loadCounts(); }
+
+/// What was closed and is back at its place between two looks is what it was:
+/// nobody changes an object and lets it be unloaded (Stages::hold).
+bool Image::State::has(const LoadedObject &Object, size_t Module) const {
+  const ImageModule &M = Modules[Module];
+  return M.Loaded && M.LoadBias == Object.LoadBias && M.Name == Object.Path &&
+         Files[Module].ProgramHeaders == Object.ProgramHeaders &&
+         Files[Module].Notes == Object.Notes;
+}
+
+void Image::State::close(size_t Module) {
+  ImageModule &M = Modules[Module];
+  M.Loaded = false;
+  M.Text = {};
+  M.HasDebugInfo = false;
+  for (auto &Entry : UnitsByPath)
+    llvm::erase_if(Entry.second,
+                   [&](size_t Unit) { return Units[Unit].Module == Module; });
+  // What was read refers to the file.
+  Files[Module].Symbols.reset();
+  Files[Module].Dwarf.reset();
+  Files[Module].File.reset();
+}
+
+Image::Changes Image::update(const FileSystem &FS, ArrayRef<std::string> Skip) {
+  Changes Result;
+  // Counted before: what is loaded meanwhile is seen twice, not missed.
+  S->Counts = loadCounts();
+  SourcePaths Paths(FS, S->Paths);
+  std::vector<bool> IsThere(S->Modules.size());
+  std::vector<std::pair<LoadedObject, std::string>> New;
+  for (LoadedObject &Object : loadedObjects()) {
+    std::optional<std::string> Path = pathOf(Object, FS, Skip);
+    if (!Path)
+      continue;
+    size_t Known = 0;
+    while (Known != IsThere.size() && !S->has(Object, Known))
+      ++Known;
+    if (Known != IsThere.size())
+      IsThere[Known] = true;
+    else
+      New.push_back({std::move(Object), std::move(*Path)});
+  }
+  for (size_t I = 0; I != IsThere.size(); ++I)
+    if (!IsThere[I] && S->Modules[I].Loaded && !S->Modules[I].Executable) {
+      S->close(I);
+      Result.Closed.push_back(I);
+    }
+  for (auto &[Object, Path] : New) {
+    if (Object.Executable)
+      continue; // its headers were written to; it is the same
+    // Fails for an executable only.
+    llvm::consumeError(S->addObject(std::move(Object), Path, FS, Paths));
+    Result.Loaded.push_back(S->Modules.size() - 1);
+  }
+  return Result;
 }
 
 Expected<std::unique_ptr<Image>> Image::ofFile(const FileSystem &FS,
@@ -304,8 +390,8 @@ Expected<std::unique_ptr<Image>> Image::ofObject(StringRef Bytes,
   return I;
 }
 
-ArrayRef<ImageModule> Image::modules() const { return S->Modules; }
-ArrayRef<ImageUnit> Image::units() const { return S->Units; }
+const std::deque<ImageModule> &Image::modules() const { return S->Modules; }
+const std::deque<ImageUnit> &Image::units() const { return S->Units; }
 
 std::vector<const ImageUnit *> Image::findUnits(StringRef Path) const {
   std::vector<const ImageUnit *> Found;
@@ -317,8 +403,8 @@ std::vector<const ImageUnit *> Image::findUnits(StringRef Path) const {
 }
 
 Expected<const UnitDetails *> Image::details(const ImageUnit &Unit) const {
-  size_t Index = static_cast<size_t>(&Unit - S->Units.data());
-  if (Index >= S->Units.size())
+  size_t Index = Unit.Index;
+  if (Index >= S->Units.size() || &S->Units[Index] != &Unit)
     return makeError("{}: not a unit of this image", Unit.Path);
   if (!S->Details[Index])
     if (Error E = S->readDetails(Index))
@@ -328,7 +414,7 @@ Expected<const UnitDetails *> Image::details(const ImageUnit &Unit) const {
 
 std::optional<ProgramAddr> Image::findSymbol(const ImageModule &Module,
                                              StringRef Symbol) const {
-  size_t Index = S->indexOf(Module);
+  size_t Index = Module.Index;
   const SymbolTable *Table = S->symbols(Index);
   const ElfSymbol *Found = Table ? Table->findExternal(Symbol) : nullptr;
   if (!Found || Found->Kind == SymbolKind::Resolver ||
@@ -341,31 +427,31 @@ std::optional<ProgramAddr> Image::findSymbol(const ImageModule &Module,
 
 std::vector<const ImageFunction *>
 Image::findFunctions(const ImageModule &Module, StringRef Symbol) const {
-  const SymbolTable *Table = S->symbols(S->indexOf(Module));
+  const SymbolTable *Table = S->symbols(Module.Index);
   return Table ? Table->findFunctions(Symbol)
                : std::vector<const ImageFunction *>();
 }
 
 std::vector<ImageSymbol> Image::findData(const ImageModule &Module,
                                          StringRef Symbol) const {
-  const SymbolTable *Table = S->symbols(S->indexOf(Module));
+  const SymbolTable *Table = S->symbols(Module.Index);
   return Table ? Table->findData(Symbol) : std::vector<ImageSymbol>();
 }
 
 std::vector<ImageThreadLocal> Image::findThreadLocals(const ImageModule &Module,
                                                       StringRef Symbol) const {
-  const SymbolTable *Table = S->symbols(S->indexOf(Module));
+  const SymbolTable *Table = S->symbols(Module.Index);
   return Table ? Table->findThreadLocals(Symbol)
                : std::vector<ImageThreadLocal>();
 }
 
 bool Image::hasLocalSymbols(const ImageModule &Module) const {
-  const SymbolTable *Table = S->symbols(S->indexOf(Module));
+  const SymbolTable *Table = S->symbols(Module.Index);
   return Table && Table->hasLocals();
 }
 
 std::vector<std::string> Image::sourceNames(const ImageModule &Module) const {
-  const ElfFile *File = S->Files[S->indexOf(Module)].File.get();
+  const ElfFile *File = S->Files[Module.Index].File.get();
   return File ? File->sourceNames() : std::vector<std::string>();
 }
 
@@ -382,12 +468,14 @@ const ImageFunction *Image::functionAt(ProgramAddr A) const {
 
 std::optional<Image::Line> Image::lineAt(const ImageUnit &Unit,
                                          ProgramAddr A) const {
-  size_t Index = static_cast<size_t>(&Unit - S->Units.data());
   const ModuleFile &M = S->Files[Unit.Module];
+  if (!S->Modules[Unit.Module].Loaded)
+    return std::nullopt;
   uint64_t FileAddress = A.value() - S->Modules[Unit.Module].LoadBias;
-  std::optional<Line> Found = M.Dwarf->lineAt(*S->DwarfOf[Index], FileAddress);
+  std::optional<Line> Found =
+      M.Dwarf->lineAt(*S->DwarfOf[Unit.Index], FileAddress);
   // As in readDetails.
-  S->DwarfOf[Index]->clear();
+  S->DwarfOf[Unit.Index]->clear();
   return Found;
 }
 

@@ -7,6 +7,7 @@
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include <array>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -144,12 +145,18 @@ struct ImageUnit {
                          ///< (Clang without -grecord-command-line)
   bool LTO = false;  ///< GCC only: debug info does not show that Clang did LTO
   size_t Module = 0; ///< index into Image::modules()
+  size_t Index = 0;  ///< of itself, into Image::units()
   std::vector<ImageSource> Sources; ///< the line table's files
 };
 
 /// A loaded object: the executable or a shared object.
 struct ImageModule {
   std::string Path; ///< of the file it was loaded from
+  std::string Name; ///< as the dynamic linker knows it
+  size_t Index = 0; ///< of itself, into Image::modules()
+  /// False: the program has closed it. It has no names and no code any more,
+  /// and what was asked of it before does not hold.
+  bool Loaded = true;
   uint64_t LoadBias = 0;
   AddrRange Text;          ///< hull of its executable segments
   bool Executable = false; ///< the program itself, not a shared object
@@ -165,9 +172,9 @@ struct ImageModule {
   int64_t FileModified = 0; ///< seconds since the epoch
 };
 
-/// Read-only model of the running program. Made once; the const members may be
-/// called from one thread at a time (details are read on demand and kept).
-/// Knows nothing of new code, threads and patching.
+/// Read-only model of the running program. The members may be called from one
+/// thread at a time (details are read on demand and kept). Knows nothing of new
+/// code, threads and patching.
 class Image {
 public:
   /// The process that this code runs in, by dl_iterate_phdr(3). The vdso and
@@ -184,10 +191,21 @@ public:
                                                          llvm::StringRef Name);
   ~Image();
 
-  llvm::ArrayRef<ImageModule> modules() const;
-  llvm::ArrayRef<ImageUnit> units() const;
-  /// Every unit that was compiled from Path: two if it was built into two
-  /// objects.
+  /// Whether the program has loaded or closed nothing since this was made or
+  /// updated. Costs next to nothing.
+  bool isCurrent() const;
+  /// Indices of modules.
+  struct Changes {
+    std::vector<size_t> Loaded, Closed;
+  };
+  /// Of this process: takes up what the program has loaded and closed since.
+  /// What was known stays where it is.
+  Changes update(const FileSystem &FS, llvm::ArrayRef<std::string> Skip);
+
+  const std::deque<ImageModule> &modules() const;
+  const std::deque<ImageUnit> &units() const;
+  /// Every unit of a loaded module that was compiled from Path: two if it was
+  /// built into two objects.
   std::vector<const ImageUnit *> findUnits(llvm::StringRef Path) const;
   /// Error: the debug info is damaged, or the unit went through link time
   /// optimization.

@@ -22,9 +22,17 @@ struct LoadedObject {
   struct Note {
     uint64_t Address = 0; ///< without load bias
     std::vector<uint8_t> Bytes;
+    bool operator==(const Note &) const = default;
   };
   std::vector<Note> Notes;
 };
+
+/// How often an object was loaded, and unloaded, since the process began.
+struct LoadCounts {
+  uint64_t Loaded = 0, Unloaded = 0;
+  bool operator==(const LoadCounts &) const = default;
+};
+LoadCounts loadCounts();
 
 /// How code of any thread reaches a thread-local variable.
 struct ThreadLocalPlace {

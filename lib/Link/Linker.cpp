@@ -28,6 +28,7 @@ struct Linker::State {
 
   const Image &Program;
   std::unique_ptr<Loader> Objects;
+  size_t Modules = 0; ///< that Objects knows
   Emitter Code;
 };
 
@@ -289,11 +290,7 @@ Expected<std::unique_ptr<Linker>> Linker::create(const Image &Program, Log &L) {
   LLVMInitializeX86TargetMC();
   LLVMInitializeX86AsmPrinter();
   LLVMInitializeX86AsmParser(); // inline assembly
-  std::vector<AddrRange> Texts;
-  for (const ImageModule &M : Program.modules())
-    Texts.push_back(M.Text);
-  Expected<std::unique_ptr<Loader>> Objects =
-      Loader::create(std::move(Texts), L);
+  Expected<std::unique_ptr<Loader>> Objects = Loader::create(L);
   if (!Objects)
     return Objects.takeError();
   return std::unique_ptr<Linker>(
@@ -301,6 +298,8 @@ Expected<std::unique_ptr<Linker>> Linker::create(const Image &Program, Log &L) {
 }
 
 Expected<StagedGeneration> Linker::stage(Plan &P, const Identities &Added) {
+  for (; S->Modules != S->Program.modules().size(); ++S->Modules)
+    S->Objects->addModule(S->Program.modules()[S->Modules].Text);
   Staging Work(S->Program, P, Added);
   Work.createOnce();
   if (Error E = Work.rewriteAll())

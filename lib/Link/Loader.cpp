@@ -60,12 +60,11 @@ private:
 };
 } // namespace
 
-Expected<std::unique_ptr<Loader>>
-Loader::create(std::vector<AddrRange> ModuleTexts, Log &L) {
+Expected<std::unique_ptr<Loader>> Loader::create(Log &L) {
   auto Process = SelfExecutorProcessControl::Create();
   if (!Process)
     return Process.takeError();
-  std::unique_ptr<Loader> Result(new Loader(std::move(ModuleTexts)));
+  std::unique_ptr<Loader> Result(new Loader);
   Result->Session = std::make_unique<ExecutionSession>(std::move(*Process));
   Result->Session->setErrorReporter([&L, Self = Result.get()](Error E) {
     std::string Text = toString(std::move(E));

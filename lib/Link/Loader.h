@@ -38,10 +38,12 @@ struct LoadedObjects {
 /// All links run on the calling thread. Use from one thread.
 class Loader {
 public:
-  static llvm::Expected<std::unique_ptr<Loader>>
-  create(std::vector<AddrRange> ModuleTexts, Log &L);
+  static llvm::Expected<std::unique_ptr<Loader>> create(Log &L);
   /// What is loaded stays in memory for ever.
   ~Loader();
+
+  /// The text of one more module, with the next index.
+  void addModule(AddrRange Text) { Memory.addAnchor(Text); }
 
   /// Links all objects; their exported symbols are visible to each other. On
   /// Error nothing stays behind.
@@ -56,8 +58,7 @@ public:
   void report(llvm::Error E) { Session->reportError(std::move(E)); }
 
 private:
-  explicit Loader(std::vector<AddrRange> ModuleTexts)
-      : Memory(std::move(ModuleTexts)) {}
+  Loader() = default;
 
   llvm::Error registerUnwindTables();
   llvm::Error link(std::vector<LoadableObject> &Objects, LoadedObjects &Loaded);

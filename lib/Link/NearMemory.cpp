@@ -104,15 +104,19 @@ private:
   uint64_t StandardSize;
 };
 
-NearMemory::NearMemory(std::vector<AddrRange> Modules)
-    : PageSize(::sysconf(_SC_PAGESIZE)), Anchors(std::move(Modules)),
-      Slabs(Anchors.size()) {}
+NearMemory::NearMemory() : PageSize(::sysconf(_SC_PAGESIZE)) {}
 
 NearMemory::~NearMemory() {
   for (std::vector<Slab> &OfAnchor : Slabs)
     for (Slab &S : OfAnchor)
       for (auto [Address, Size] : S.Free)
         ::munmap(toPointer(ProgramAddr(Address)), Size);
+}
+
+void NearMemory::addAnchor(AddrRange Text) {
+  std::lock_guard Lock(M);
+  Anchors.push_back(Text);
+  Slabs.emplace_back();
 }
 
 void NearMemory::place(const JITLinkDylib &Dylib, size_t Anchor) {

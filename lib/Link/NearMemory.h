@@ -14,11 +14,12 @@ namespace hotjit {
 /// Never writable and executable at once. Any thread.
 class NearMemory final : public llvm::jitlink::JITLinkMemoryManager {
 public:
-  /// Anchors: the text of each module.
-  explicit NearMemory(std::vector<AddrRange> Anchors);
+  NearMemory();
   /// Unmaps what is not in use.
   ~NearMemory() override;
 
+  /// The text of one more module, with the next index.
+  void addAnchor(AddrRange Text);
   /// Graphs of Dylib will be laid out near the given anchor. Before the first
   /// one is linked.
   void place(const llvm::jitlink::JITLinkDylib &Dylib, size_t Anchor);
@@ -59,7 +60,7 @@ private:
 
   const uint64_t PageSize;
   mutable std::mutex M; ///< guards everything below
-  const std::vector<AddrRange> Anchors;
+  std::vector<AddrRange> Anchors;
   std::vector<std::vector<Slab>> Slabs; ///< by anchor
   struct Placement {
     size_t Anchor = 0;

@@ -24,7 +24,7 @@ const ProgramScope::Handle &ProgramScope::handleOf(size_t Module) {
   auto [Entry, Fresh] = Modules.try_emplace(Module);
   const ImageModule &M = Program.modules()[Module];
   if (Fresh && !M.Executable)
-    Entry->second.reset(::dlopen(M.Path.c_str(), RTLD_LAZY | RTLD_NOLOAD));
+    Entry->second.reset(::dlopen(M.Name.c_str(), RTLD_LAZY | RTLD_NOLOAD));
   return Entry->second;
 }
 

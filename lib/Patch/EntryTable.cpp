@@ -65,8 +65,12 @@ EntryTable::create(ArrayRef<AddrRange> Texts, FileBytes Original, Log &L) {
   T->Table = std::move(*Table);
   T->Decode = std::move(*Decode);
   for (AddrRange Text : Texts)
-    T->Modules.emplace_back(Text, T->Table->currentWord());
+    T->addModule(Text);
   return std::move(T);
+}
+
+void EntryTable::addModule(AddrRange Text) {
+  Modules.emplace_back(Text, Table->currentWord());
 }
 
 std::optional<unsigned> EntryTable::slotOf(ProgramAddr Identity) const {

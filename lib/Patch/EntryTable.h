@@ -10,6 +10,7 @@
 #include "Patch/os/linux/Tasks.h"
 #include "Support/Log.h"
 #include "llvm/ADT/DenseMap.h"
+#include <deque>
 #include <functional>
 
 namespace hotjit {
@@ -45,6 +46,10 @@ public:
   static llvm::Expected<std::unique_ptr<EntryTable>>
   create(llvm::ArrayRef<AddrRange> Texts, FileBytes Original, Log &L);
   ~EntryTable();
+
+  /// One more text, with the next index.
+  void addModule(AddrRange Text);
+  size_t modules() const { return Modules.size(); }
 
   /// Could every entry be armed? Writes nothing that the program can see.
   std::vector<ArmProblem> probe(llvm::ArrayRef<CodeEntry> Entries);
@@ -105,7 +110,7 @@ private:
   Log &L;
   std::unique_ptr<Decoder> Decode;
   std::unique_ptr<StubTable> Table;
-  std::vector<ModuleCode> Modules;
+  std::deque<ModuleCode> Modules;
   std::vector<Slot> Slots;
   llvm::DenseMap<ProgramAddr, unsigned> SlotOf;
   /// What was made for an entry, kept if it could not be written.

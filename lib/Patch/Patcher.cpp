@@ -38,6 +38,7 @@ struct Patcher::State {
   };
   std::vector<Kept> Commits;
 
+  void learnModules();
   void learnSlots();
   void closeOpened();
   Expected<std::vector<Ledger::Switch>>
@@ -51,14 +52,11 @@ Patcher::~Patcher() = default;
 
 Expected<std::unique_ptr<Patcher>> Patcher::create(const Image &Program,
                                                    Log &L) {
-  std::vector<AddrRange> Texts;
-  for (const ImageModule &M : Program.modules())
-    Texts.push_back(M.Text);
   auto Bytes = [&Program](ProgramAddr A, uint64_t Size) {
     return Program.fileBytes(A, Size);
   };
   Expected<std::unique_ptr<EntryTable>> Entries =
-      EntryTable::create(Texts, Bytes, L);
+      EntryTable::create({}, Bytes, L);
   if (!Entries)
     return Entries.takeError();
   auto S = std::make_unique<State>(Program, L);
@@ -87,17 +85,26 @@ void Patcher::State::learnSlots() {
   }
 }
 
+/// The program may have loaded some since.
+void Patcher::State::learnModules() {
+  for (size_t I = Entries->modules(); I != Program.modules().size(); ++I)
+    Entries->addModule(Program.modules()[I].Text);
+}
+
 std::vector<ArmProblem> Patcher::probe(ArrayRef<EntrySite> Sites) {
+  S->learnModules();
   return S->Entries->probe(withoutNames(Sites));
 }
 
 std::vector<ArmProblem> Patcher::arm(ArrayRef<EntrySite> Sites) {
+  S->learnModules();
   std::vector<ArmProblem> Problems = S->Entries->arm(withoutNames(Sites));
   S->learnSlots();
   return Problems;
 }
 
 Expected<ProgramAddr> Patcher::addStub(size_t Module) {
+  S->learnModules();
   Expected<ProgramAddr> Stub = S->Entries->addStub(Module);
   S->learnSlots();
   return Stub;

@@ -30,6 +30,10 @@ const char *hotjit::spell(Event::Kind K) {
     return "paused";
   case Event::Kind::Resumed:
     return "resumed";
+  case Event::Kind::Loaded:
+    return "loaded";
+  case Event::Kind::Unloaded:
+    return "unloaded";
   case Event::Kind::Off:
     return "off";
   }

@@ -38,7 +38,9 @@ struct Event {
     Redone,
     Paused,
     Resumed,
-    Off, ///< the engine turned itself off; the program runs on
+    Loaded,   ///< the program has opened a library or plugin
+    Unloaded, ///< and closed it
+    Off,      ///< the engine turned itself off; the program runs on
   };
 
   Kind What = Kind::Ready;
@@ -57,7 +59,7 @@ struct Event {
   std::vector<Diagnostic> Items;
   std::string Rendered; ///< Diagnostics as clang prints them
 
-  size_t Units = 0; ///< Ready, as are the next ones
+  size_t Units = 0; ///< Ready, Loaded, Unloaded; the next ones: Ready, Loaded
   size_t Functions = 0;
   Nanoseconds Elapsed{0};
   std::vector<std::string> Stale;

@@ -81,6 +81,8 @@ Error Session::setInitialValue(const ProjectUnit &Unit, CompiledUnit &Compiled,
   if (auto *R = std::get_if<Refusal>(&*Decision))
     return makeError("{}", R->Verdicts.front().Message);
   Plan &P = std::get<Plan>(*Decision);
+  if (!Around.Passes.hold(Unit.Built->Module))
+    return makeError("{}", notLoaded(Unit.Unit.Path).Message);
   Expected<StagedGeneration> Staged = Around.Passes.stage(P, {});
   if (!Staged)
     return Staged.takeError();

@@ -6,6 +6,7 @@
 #include "Support/Error.h"
 #include "Support/FmtSupport.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/Path.h"
 
 using namespace hotjit;
 using namespace llvm;
@@ -74,8 +75,10 @@ bool Session::askForWhole(Attempt &A) {
 std::optional<Event> Session::run(Attempt &A) {
   // A unit without a command, or newer than the program, ends it here: what
   // we do not know, we do not compare.
-  if (!A.Problems.empty())
+  if (!A.Problems.empty()) {
+    leaveClosed(A);
     return refuse(A, std::move(A.Problems));
+  }
 
   // From here on every unit has been compiled from both texts. No source file
   // is read any more.
@@ -103,6 +106,17 @@ std::optional<Event> Session::run(Attempt &A) {
   if (askForCode(A, std::get<Plan>(*Decision)))
     return std::nullopt;
   return commitPlan(A, std::move(std::get<Plan>(*Decision)));
+}
+
+Verdict hotjit::notLoaded(StringRef Path) {
+  Verdict V;
+  V.Name = sys::path::filename(Path).str();
+  V.Place.File = Path.str();
+  V.Kind = VerdictKind::Refused;
+  V.Code = Reason::NotLoaded;
+  V.Message = "the program has closed the library that it is in; it is taken "
+              "up when the program opens that again";
+  return V;
 }
 
 static std::vector<EntrySite> entriesOf(const Plan &P) {
@@ -159,6 +173,11 @@ std::optional<Event> Session::commitPlan(Attempt &A, Plan P) {
     E.Verdicts = std::move(P.Verdicts);
     return E;
   }
+
+  // The program may close a library at any moment, but not this one any more.
+  for (const PlannedUnit &U : P.Units)
+    if (!Around.Passes.hold(U.Module))
+      return refuse(A, {notLoaded(U.New->Path)});
 
   // Can every entry lead somewhere else? Looks, writes nothing.
   std::vector<EntrySite> Sites = entriesOf(P);

@@ -6,6 +6,7 @@
 #include "Session/PendingUnit.h"
 #include "Session/Stages.h"
 #include "Support/Log.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include <deque>
 #include <functional>
 #include <map>
@@ -26,6 +27,14 @@ struct ProjectUnit {
   /// Set if no edit of the unit can go live: no compile command, built twice,
   /// a file newer than the program.
   std::optional<Verdict> Problem;
+  bool Closed = false; ///< the program has closed the module that it is in
+};
+
+/// What a look for units of the program has found.
+struct FoundUnits {
+  std::vector<ProjectUnit> Units;
+  std::vector<std::string> Stale; ///< files newer than the program
+  std::vector<std::string> Notes; ///< for people: what was found, what not
 };
 
 struct SessionOptions {
@@ -100,6 +109,13 @@ public:
 
   void filesChanged(const FileEvents &Events);
 
+  /// The program has loaded Module. Find looks for its units and keeps their
+  /// texts. A unit that was closed is taken up again.
+  void moduleLoaded(const ImageModule &Module,
+                    llvm::function_ref<FoundUnits(Saves &)> Find);
+  /// The program has closed Module: nothing of it is there any more.
+  void moduleClosed(const ImageModule &Module);
+
   /// Looks at Files (all if empty) and reloads what differs from what is live,
   /// whatever the trigger. Done gets the reload's last event.
   void reload(std::vector<std::string> Files, Reply Done);
@@ -146,6 +162,8 @@ private:
   void compiled(unsigned Id);
   void reportDiagnostics(Attempt &A);
   void learnFiles(Attempt &A);
+  void takeUp(ProjectUnit Unit);
+  void leaveClosed(const Attempt &A);
   Nanoseconds commitTime(const Attempt &A) const;
   void conclude();
 

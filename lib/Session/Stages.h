@@ -37,6 +37,11 @@ public:
                                                    llvm::StringRef Symbol,
                                                    const Adopted &Earlier) = 0;
 
+  /// Keeps the module loaded while the program runs, though the program closes
+  /// it: its code leads to new code from now on, and the other way round.
+  /// False: the program has closed it already.
+  virtual bool hold(size_t Module) = 0;
+
   virtual std::vector<ArmProblem> probe(llvm::ArrayRef<EntrySite> Sites) = 0;
   virtual llvm::Expected<ProgramAddr> addStub(size_t Module) = 0;
   virtual llvm::Expected<StagedGeneration> stage(Plan &P,

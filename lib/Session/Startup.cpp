@@ -26,14 +26,15 @@ using namespace llvm;
 
 static Expected<CompileCommands> findCommands(const FileSystem &FS,
                                               const Image &Program,
+                                              ArrayRef<const ImageUnit *> Units,
                                               const ProjectOptions &Options) {
   if (!Options.BuildDirectory.empty())
     return CompileCommands::load(FS, Options.BuildDirectory);
   std::vector<std::string> Candidates;
   StringSet<> Seen;
-  for (const ImageUnit &U : Program.units())
-    if (!isSystemFile(U.Path) && Seen.insert(U.Directory).second)
-      Candidates.push_back(U.Directory);
+  for (const ImageUnit *U : Units)
+    if (Seen.insert(U->Directory).second)
+      Candidates.push_back(U->Directory);
   for (const ImageModule &M : Program.modules())
     if (M.Executable)
       Candidates.push_back(sys::path::parent_path(M.Path).str());
@@ -150,15 +151,17 @@ makeUnit(const ImageUnit &Built, const CompileCommands &Commands,
 /// that.
 static std::vector<ProjectUnit>
 unitsWithoutDebugInfo(const CompileCommands &Commands, const Image &Program,
-                      IncludeScanner &Scanner, ArrayRef<GlobPattern> Include,
+                      ArrayRef<size_t> Modules, IncludeScanner &Scanner,
+                      ArrayRef<GlobPattern> Include,
                       ArrayRef<GlobPattern> Exclude) {
   StringMap<int> Unknown;
-  for (const ImageModule &M : Program.modules())
-    if (!isSystemFile(M.Path))
+  for (size_t I : Modules)
+    if (const ImageModule &M = Program.modules()[I]; !isSystemFile(M.Path))
       for (const std::string &Name : Program.sourceNames(M))
         ++Unknown[sys::path::filename(Name)];
   for (const ImageUnit &U : Program.units())
-    --Unknown[sys::path::filename(U.Path)];
+    if (is_contained(Modules, U.Module))
+      --Unknown[sys::path::filename(U.Path)];
   std::vector<ProjectUnit> Result;
   for (const TranslationUnit &Unit : Commands.units()) {
     if (Unknown.lookup(sys::path::filename(Unit.Path)) <= 0 ||
@@ -201,6 +204,61 @@ static void findStale(ProjectUnit &U, const FileSystem &FS,
   }
 }
 
+/// The units of Modules that the user may have written.
+static std::vector<const ImageUnit *> unitsIn(const Image &Program,
+                                              ArrayRef<size_t> Modules) {
+  std::vector<const ImageUnit *> Units;
+  for (const ImageUnit &U : Program.units())
+    if (is_contained(Modules, U.Module) && !isSystemFile(U.Path))
+      Units.push_back(&U);
+  return Units;
+}
+
+Expected<FoundUnits> hotjit::findUnits(const FileSystem &FS,
+                                       const Image &Program,
+                                       const ProjectOptions &Options,
+                                       ArrayRef<size_t> Modules, Saves &Known) {
+  FoundUnits Found;
+  std::vector<const ImageUnit *> Built = unitsIn(Program, Modules);
+  if (Built.empty())
+    return Found;
+  Expected<std::vector<GlobPattern>> Include = compileGlobs(Options.Include);
+  if (!Include)
+    return Include.takeError();
+  Expected<std::vector<GlobPattern>> Exclude = compileGlobs(Options.Exclude);
+  if (!Exclude)
+    return Exclude.takeError();
+  Expected<CompileCommands> Commands =
+      findCommands(FS, Program, Built, Options);
+  if (!Commands)
+    return Commands.takeError();
+
+  IncludeScanner Scanner(FS);
+  std::set<std::string> Files, Stale;
+  for (const ImageUnit *B : Built) {
+    std::optional<ProjectUnit> U =
+        makeUnit(*B, *Commands, Program, Scanner, *Include, *Exclude);
+    if (!U)
+      continue;
+    Files.insert(U->Files.begin(), U->Files.end());
+    Found.Units.push_back(std::move(*U));
+  }
+  for (ProjectUnit &U : unitsWithoutDebugInfo(*Commands, Program, Modules,
+                                              Scanner, *Include, *Exclude)) {
+    Files.insert(U.Files.begin(), U.Files.end());
+    Found.Units.push_back(std::move(U));
+  }
+  // From here on the texts are ours: what is saved now is a change.
+  if (Error E = Known.keepAll(Files))
+    Found.Notes.push_back(toString(std::move(E)));
+  for (ProjectUnit &U : Found.Units)
+    if (U.Built)
+      findStale(U, FS, Known.texts(), Program.modules()[U.Built->Module],
+                Stale);
+  Found.Stale.assign(Stale.begin(), Stale.end());
+  return Found;
+}
+
 Expected<Project> hotjit::findProject(const FileSystem &FS, const Clock &C,
                                       const Image &Program,
                                       const ProjectOptions &Options) {
@@ -213,51 +271,24 @@ Expected<Project> hotjit::findProject(const FileSystem &FS, const Clock &C,
     return makeError("the program has no debug information that hotjit can "
                      "read; build it with -g");
   }
-  Expected<std::vector<GlobPattern>> Include = compileGlobs(Options.Include);
-  if (!Include)
-    return Include.takeError();
-  Expected<std::vector<GlobPattern>> Exclude = compileGlobs(Options.Exclude);
-  if (!Exclude)
-    return Exclude.takeError();
-  Expected<CompileCommands> Commands = findCommands(FS, Program, Options);
-  if (!Commands)
-    return Commands.takeError();
-
-  Project P{{}, Saves(FS, C), {}, {}};
-  IncludeScanner Scanner(FS);
-  std::set<std::string> Files, Stale;
-  size_t WithoutCommand = 0;
-  for (const ImageUnit &Built : Program.units()) {
-    std::optional<ProjectUnit> U =
-        makeUnit(Built, *Commands, Program, Scanner, *Include, *Exclude);
-    if (!U)
-      continue;
-    WithoutCommand += U->Unit.Arguments.empty();
-    Files.insert(U->Files.begin(), U->Files.end());
-    P.Units.push_back(std::move(*U));
-  }
-  if (P.Units.empty())
+  std::vector<size_t> Modules;
+  for (const ImageModule &M : Program.modules())
+    Modules.push_back(M.Index);
+  Project P{{}, Saves(FS, C)};
+  Expected<FoundUnits> Found =
+      findUnits(FS, Program, Options, Modules, P.Known);
+  if (!Found)
+    return Found.takeError();
+  if (Found->Units.empty())
     return makeError("no source file of the program is left to watch; look at "
                      "--include and --exclude");
-  if (WithoutCommand == P.Units.size())
-    return makeError("none of the program's {} units has a usable command in "
-                     "{}: {}: {}",
-                     P.Units.size(), Commands->path(),
-                     P.Units.front().Unit.Path,
-                     P.Units.front().Problem->Message);
-  for (ProjectUnit &U :
-       unitsWithoutDebugInfo(*Commands, Program, Scanner, *Include, *Exclude)) {
-    Files.insert(U.Files.begin(), U.Files.end());
-    P.Units.push_back(std::move(U));
-  }
-
-  // From here on the texts are ours: what is saved now is a change.
-  if (Error E = P.Known.keepAll(Files))
-    P.Notes.push_back(toString(std::move(E)));
-  for (ProjectUnit &U : P.Units)
-    if (U.Built)
-      findStale(U, FS, P.Known.texts(), Program.modules()[U.Built->Module],
-                Stale);
-  P.Stale.assign(Stale.begin(), Stale.end());
+  if (all_of(Found->Units, [](const ProjectUnit &U) {
+        return !U.Built || U.Unit.Arguments.empty();
+      }))
+    return makeError("none of the program's {} units has a usable command: "
+                     "{}: {}",
+                     Found->Units.size(), Found->Units.front().Unit.Path,
+                     Found->Units.front().Problem->Message);
+  P.Found = std::move(*Found);
   return P;
 }

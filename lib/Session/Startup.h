@@ -15,10 +15,8 @@ struct ProjectOptions {
 
 /// What hotjit watches in one program.
 struct Project {
-  std::vector<ProjectUnit> Units;
+  FoundUnits Found;
   Saves Known;
-  std::vector<std::string> Stale; ///< files newer than the program
-  std::vector<std::string> Notes; ///< for people: what was found, what not
 };
 
 /// Brings together what the program was built from (debug info) and how
@@ -28,6 +26,13 @@ struct Project {
 llvm::Expected<Project> findProject(const FileSystem &FS, const Clock &C,
                                     const Image &Program,
                                     const ProjectOptions &Options);
+
+/// The same for Modules alone, of a program that runs. Texts go to Known.
+/// Nothing found is no error.
+llvm::Expected<FoundUnits> findUnits(const FileSystem &FS, const Image &Program,
+                                     const ProjectOptions &Options,
+                                     llvm::ArrayRef<size_t> Modules,
+                                     Saves &Known);
 
 } // namespace hotjit
 

@@ -15,6 +15,8 @@ struct Session::Switched {
   const ImageUnit *Unit = nullptr; ///< as built
 };
 
+Verdict notLoaded(llvm::StringRef Path);
+
 /// What the program runs in one generation. Values: undo goes back to one.
 struct Session::Live {
   unsigned Number = 0;

@@ -39,6 +39,8 @@ static constexpr std::pair<wire::Event::Kind, StringLiteral> EventNames[] = {
     {wire::Event::Kind::Paused, "paused"},
     {wire::Event::Kind::Resumed, "resumed"},
     {wire::Event::Kind::Crashed, "crashed"},
+    {wire::Event::Kind::Loaded, "loaded"},
+    {wire::Event::Kind::Unloaded, "unloaded"},
     {wire::Event::Kind::Off, "off"},
 };
 
@@ -197,6 +199,14 @@ static void writeDetails(json::Object &O, const Event &E) {
     O["stale"] = strings(E.Stale);
     O["notes"] = strings(E.Notes);
     return;
+  case Event::Kind::Loaded:
+    O["units"] = E.Units;
+    O["stale"] = strings(E.Stale);
+    O["notes"] = strings(E.Notes);
+    return;
+  case Event::Kind::Unloaded:
+    O["units"] = E.Units;
+    return;
   case Event::Kind::Diagnostics:
     O["file"] = asUtf8(E.File);
     O["items"] = list(E.Items);
@@ -239,7 +249,8 @@ static void writeDetails(json::Object &O, const Event &E) {
 static bool hasFiles(Event::Kind K) {
   return K == Event::Kind::Changed || K == Event::Kind::Reloaded ||
          K == Event::Kind::Refused || K == Event::Kind::Failed ||
-         K == Event::Kind::Unchanged;
+         K == Event::Kind::Unchanged || K == Event::Kind::Loaded ||
+         K == Event::Kind::Unloaded;
 }
 
 json::Value hotjit::wire::toJSON(const Event &E) {
@@ -264,6 +275,11 @@ static bool readDetails(const json::Value &V, Event &Out, json::ObjectMapper &M,
            M.mapOptional("functions", Out.Functions) &&
            M.mapOptional("socket", Out.Socket) &&
            M.mapOptional("elapsed_ms", Out.ElapsedMs) &&
+           M.mapOptional("stale", Out.Stale) &&
+           M.mapOptional("notes", Out.Notes);
+  case Event::Kind::Loaded:
+  case Event::Kind::Unloaded:
+    return M.mapOptional("units", Out.Units) &&
            M.mapOptional("stale", Out.Stale) &&
            M.mapOptional("notes", Out.Notes);
   case Event::Kind::Diagnostics:

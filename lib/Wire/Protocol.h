@@ -118,7 +118,9 @@ struct Event {
     Paused,
     Resumed,
     Crashed,
-    Off, ///< the engine turned itself off; the program runs on
+    Loaded,   ///< the program has opened a library or plugin
+    Unloaded, ///< and closed it
+    Off,      ///< the engine turned itself off; the program runs on
   };
 
   Kind What = Kind::Ready;

@@ -192,13 +192,19 @@ private:
 
 } // namespace
 
-static void renderReady(Lines &L) {
+static std::string unitsText(const Event &E) {
+  return fmt::format("{} translation unit{}", E.Units, E.Units == 1 ? "" : "s");
+}
+
+static void renderFound(Lines &L) {
   const Event &E = L.E;
-  L.add("ready", Color::Good,
-        fmt::format(": {} translation unit{}, {} functions, socket {} "
-                    "({:.2f} s)",
-                    E.Units, E.Units == 1 ? "" : "s", E.Functions, E.Socket,
-                    E.ElapsedMs / 1000));
+  if (E.What == Event::Kind::Ready)
+    L.add("ready", Color::Good,
+          fmt::format(": {}, {} functions, socket {} ({:.2f} s)", unitsText(E),
+                      E.Functions, E.Socket, E.ElapsedMs / 1000));
+  else
+    L.add("loaded", Color::Good,
+          ": " + filesOf(E, L.Files) + ": " + unitsText(E));
   std::vector<std::string> Stale;
   for (const std::string &F : E.Stale)
     Stale.push_back(L.Files.shorten(F).str());
@@ -306,7 +312,12 @@ std::string Renderer::render(const Event &E) {
   }
   switch (E.What) {
   case Event::Kind::Ready:
-    renderReady(L);
+  case Event::Kind::Loaded:
+    renderFound(L);
+    break;
+  case Event::Kind::Unloaded:
+    L.add("unloaded", Color::Plain,
+          ": " + filesOf(E, L.Files) + ": " + unitsText(E));
     break;
   case Event::Kind::Changed:
     if (Options.Verbose)

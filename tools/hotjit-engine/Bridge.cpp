@@ -50,6 +50,10 @@ static wire::Event::Kind toWire(Event::Kind K) {
     return wire::Event::Kind::Paused;
   case Event::Kind::Resumed:
     return wire::Event::Kind::Resumed;
+  case Event::Kind::Loaded:
+    return wire::Event::Kind::Loaded;
+  case Event::Kind::Unloaded:
+    return wire::Event::Kind::Unloaded;
   case Event::Kind::Off:
     return wire::Event::Kind::Off;
   }

@@ -56,10 +56,16 @@ void Engine::runSession() {
   if (Error E = start())
     turnOff(toString(std::move(E)));
   auto Deadline = [&]() -> std::optional<Nanoseconds> {
-    return TheSession && Off.empty() ? TheSession->nextWake() : std::nullopt;
+    if (!TheSession || !Off.empty())
+      return std::nullopt;
+    return std::min(NextModuleLook,
+                    TheSession->nextWake().value_or(NextModuleLook));
   };
   while (std::optional<std::function<void()>> Message =
              Inbox.take(Time, Deadline())) {
+    // Before the message: what was saved may be of what was just loaded.
+    if (TheSession && Off.empty())
+      lookAtModules();
     if (*Message)
       (*Message)();
     else if (TheSession && Off.empty())
@@ -164,13 +170,13 @@ static size_t cacheLimit(uint32_t Megabytes) {
 
 Error Engine::startSession() {
   Nanoseconds Started = Time.now();
+  OwnLibraries = ownLibraries(Files);
   Expected<std::unique_ptr<Image>> I =
-      Image::ofThisProcess(Files, ownLibraries(Files));
+      Image::ofThisProcess(Files, OwnLibraries);
   if (!I)
     return I.takeError();
   TheImage = std::move(*I);
 
-  ProjectOptions Where;
   Where.BuildDirectory = orEmpty(Options.build_dir);
   Where.Include = toVector(Options.include);
   Where.Exclude = toVector(Options.exclude);
@@ -205,7 +211,7 @@ Error Engine::startSession() {
   How.Manual = Options.trigger == HOTJIT_TRIGGER_MANUAL;
   if (Options.debounce_ms != UINT32_MAX)
     How.Quiet.Quiet = std::chrono::milliseconds(Options.debounce_ms);
-  Project Found = std::move(*P);
+  FoundUnits &Found = P->Found;
   Event Ready;
   Ready.What = Event::Kind::Ready;
   Ready.Units = Found.Units.size();
@@ -213,7 +219,7 @@ Error Engine::startSession() {
   Ready.Stale = Found.Stale;
   Ready.Notes = Found.Notes;
   TheSession = std::make_unique<Session>(
-      How, std::move(Found.Units), std::move(Found.Known),
+      How, std::move(Found.Units), std::move(P->Known),
       Session::Surroundings{
           Files, Time, *Passes, *Compiles, *Warms, *L,
           [this](std::function<void()> F) { Inbox.post(std::move(F)); },
@@ -228,6 +234,31 @@ Error Engine::startSession() {
   TheSession->filesChanged(Again);
   TheSession->warmUp();
   return Error::success();
+}
+
+// No call tells that the program has opened a plugin; a file that is saved is
+// not watched before that is known. Nobody edits one sooner than this.
+static constexpr Nanoseconds ModuleLookInterval =
+    std::chrono::milliseconds(500);
+
+void Engine::lookAtModules() {
+  NextModuleLook = Time.now() + ModuleLookInterval;
+  if (TheImage->isCurrent())
+    return;
+  Image::Changes Changes = TheImage->update(Files, OwnLibraries);
+  for (size_t Module : Changes.Closed)
+    TheSession->moduleClosed(TheImage->modules()[Module]);
+  for (size_t Module : Changes.Loaded)
+    TheSession->moduleLoaded(
+        TheImage->modules()[Module], [&](hotjit::Saves &Known) {
+          Expected<FoundUnits> Found =
+              findUnits(Files, *TheImage, Where, {Module}, Known);
+          if (Found)
+            return std::move(*Found);
+          L->warning("{}: {}", TheImage->modules()[Module].Path,
+                     toString(Found.takeError()));
+          return FoundUnits();
+        });
 }
 
 void Engine::watch(const std::string &Path) {

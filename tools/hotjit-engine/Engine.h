@@ -34,6 +34,8 @@ private:
   llvm::Error openOutputs();
   llvm::Error openSocket();
   llvm::Error startSession();
+  /// Takes up what the program has loaded and closed since the last look.
+  void lookAtModules();
   llvm::Error initialize(ProgramAddr Function);
 
   // Requests.cpp
@@ -58,6 +60,9 @@ private:
   std::unique_ptr<Log> L;
   std::string Program; ///< path of the executable
   std::unique_ptr<Image> TheImage;
+  ProjectOptions Where;
+  std::vector<std::string> OwnLibraries;
+  Nanoseconds NextModuleLook{0};
   std::unique_ptr<RealStages> Passes;
   std::unique_ptr<WorkerThread> Compiles;
   std::unique_ptr<WorkerThread> Warms;

@@ -5,6 +5,7 @@
 #include "Support/Error.h"
 #include "llvm/ADT/STLExtras.h"
 #include <chrono>
+#include <dlfcn.h>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -68,6 +69,17 @@ Expected<PlanOrRefusal> RealStages::planReinit(const UnitChange &Live,
                                                StringRef Symbol,
                                                const Adopted &Earlier) {
   return hotjit::planReinit(Live, Symbol, Program, Earlier);
+}
+
+bool RealStages::hold(size_t Module) {
+  const ImageModule &M = Program.modules()[Module];
+  if (M.Executable)
+    return true;
+  std::lock_guard<std::timed_mutex> Lock(ForkLock);
+  // The handle is never closed, and a program that closes one too often does
+  // not unload it either.
+  return M.Loaded &&
+         ::dlopen(M.Name.c_str(), RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
 std::vector<ArmProblem> RealStages::probe(ArrayRef<EntrySite> Sites) {

@@ -37,6 +37,7 @@ public:
   llvm::Expected<PlanOrRefusal> planReinit(const UnitChange &Live,
                                            llvm::StringRef Symbol,
                                            const Adopted &Earlier) override;
+  bool hold(size_t Module) override;
   std::vector<ArmProblem> probe(llvm::ArrayRef<EntrySite> Sites) override;
   llvm::Expected<ProgramAddr> addStub(size_t Module) override;
   llvm::Expected<StagedGeneration> stage(Plan &P,

@@ -22,7 +22,7 @@ import saves
 
 ENDS = ("reloaded", "refused", "failed", "unchanged")
 # Further events that the launcher prints a line for.
-TOLD = ("settled", "undone", "redone")
+TOLD = ("settled", "undone", "redone", "loaded", "unloaded")
 
 
 def lines_of(event):
@@ -310,7 +310,7 @@ class Session:
         elif name in TOLD and "--quiet" not in self.options.run_options:
             self.told[name] += 1
             self.wait(lambda: self.told[name] <= sum(
-                f"{name}:" in line for line in self.lines) or self.gone(),
+                f" {name}:" in line for line in self.lines) or self.gone(),
                 f"the launcher's line for '{name}'")
 
     def await_line(self, event):

@@ -22,7 +22,6 @@ public:
   FakeProgram() {
     Modules.emplace_back().Path = "/bin/app";
     Tables.emplace_back();
-    Units.reserve(8); // units are known by address
   }
 
   size_t addModule(std::string Path) {
@@ -35,10 +34,11 @@ public:
     U.Path = std::move(Path);
     U.By = Producer::Clang;
     U.Module = InModule;
+    U.Index = Units.size() - 1;
     DetailsOf.emplace_back();
     return U;
   }
-  UnitDetails &of(const ImageUnit &U) { return DetailsOf[&U - Units.data()]; }
+  UnitDetails &of(const ImageUnit &U) { return DetailsOf[U.Index]; }
 
   /// A function with code, in the symbol table and in U's debug info.
   ImageFunction &addFunction(const ImageUnit &U, std::string Symbol,
@@ -67,12 +67,12 @@ public:
     return of(U).Variables.back();
   }
 
-  llvm::ArrayRef<ImageModule> modules() const override { return Modules; }
-  llvm::ArrayRef<ImageUnit> units() const override { return Units; }
+  const std::deque<ImageModule> &modules() const override { return Modules; }
+  const std::deque<ImageUnit> &units() const override { return Units; }
   llvm::Expected<const UnitDetails *>
   details(const ImageUnit &U) const override {
     ++DetailsRead;
-    return &DetailsOf[&U - Units.data()];
+    return &DetailsOf[U.Index];
   }
   std::optional<ProgramAddr> findSymbol(size_t M,
                                         llvm::StringRef S) const override {
@@ -110,8 +110,8 @@ public:
   }
 
   std::map<ProgramAddr, std::vector<uint8_t>> Code;
-  std::vector<ImageModule> Modules;
-  std::vector<ImageUnit> Units;
+  std::deque<ImageModule> Modules;
+  std::deque<ImageUnit> Units;
   std::deque<UnitDetails> DetailsOf;
   std::deque<Module> Tables;
   std::deque<ImageFunction> Functions;

@@ -32,6 +32,7 @@ public:
   bool HasSyntaxError = false;
   bool FunctionOnStack = false;
   bool BreakpointInEntry = false;
+  bool IsClosed = false; ///< what the unit is in
 
   /// What the program sees.
   unsigned LiveGeneration = 0;
@@ -102,6 +103,7 @@ public:
     return PlanOrRefusal(Plan());
   }
 
+  bool hold(size_t) override { return !IsClosed; }
   std::vector<ArmProblem> probe(llvm::ArrayRef<EntrySite> Sites) override {
     if (FailAt == Probe)
       return {{Sites[0].Entry, false, "too short"}};

@@ -270,3 +270,14 @@ TEST_F(SessionTest, PauseKeepsSavesForLater) {
   EXPECT_EQ(Program.live(), "a2");
   EXPECT_EQ(kinds(), "paused resumed changed reloaded");
 }
+
+// F2: the program closed the library between the save and the commit.
+TEST_F(SessionTest, AnEditOfAClosedLibraryIsRefused) {
+  Program.IsClosed = true;
+  save("/p/a.c", "a2");
+  settle();
+  EXPECT_EQ(kinds(), "changed refused");
+  EXPECT_EQ(Told.back().Verdicts.at(0).Code, Reason::NotLoaded);
+  EXPECT_EQ(Program.live(), "built");
+  EXPECT_EQ(Program.ArmCalls, 0);
+}

@@ -62,6 +62,14 @@ Event someEvent(Event::Kind K) {
     E.Stale = {"/p/a.c"};
     E.Notes = {"no compile command for b.c"};
     return E;
+  case Event::Kind::Loaded:
+    E.Stale = {"/p/plugin.c"};
+    E.Notes = {"no compile command for plugin.c"};
+    [[fallthrough]];
+  case Event::Kind::Unloaded:
+    E.Files = {"/p/plugin.so"};
+    E.Units = 3;
+    return E;
   case Event::Kind::Diagnostics:
     E.Reload = 2;
     E.File = "/p/widget.cpp";
@@ -112,11 +120,12 @@ Event someEvent(Event::Kind K) {
 }
 
 constexpr Event::Kind AllKinds[] = {
-    Event::Kind::Ready,     Event::Kind::Changed, Event::Kind::Diagnostics,
-    Event::Kind::Reloaded,  Event::Kind::Refused, Event::Kind::Failed,
-    Event::Kind::Unchanged, Event::Kind::Settled, Event::Kind::Undone,
-    Event::Kind::Redone,    Event::Kind::Paused,  Event::Kind::Resumed,
-    Event::Kind::Crashed,   Event::Kind::Off,
+    Event::Kind::Ready,     Event::Kind::Changed,  Event::Kind::Diagnostics,
+    Event::Kind::Reloaded,  Event::Kind::Refused,  Event::Kind::Failed,
+    Event::Kind::Unchanged, Event::Kind::Settled,  Event::Kind::Undone,
+    Event::Kind::Loaded,    Event::Kind::Unloaded, Event::Kind::Redone,
+    Event::Kind::Paused,    Event::Kind::Resumed,  Event::Kind::Crashed,
+    Event::Kind::Off,
 };
 
 TEST(Protocol, EventsSurviveTheTrip) {
