@@ -14,6 +14,7 @@
 
 #include "Image/ElfFile.h"
 #include "Image/LoadedObjects.h"
+#include "Image/MappedCode.h"
 #include "Image/SymbolTable.h"
 #include "Image/UnitReader.h"
 #include "Image/Units.h"
@@ -52,7 +53,7 @@ struct Image::State {
   std::deque<ImageModule> Modules;
   std::vector<ModuleFile> Files; ///< by the same index
   std::deque<ImageUnit> Units;
-  LoadCounts Counts;                      ///< when the process was looked at
+  std::vector<MappedCode> Mapped;         ///< when the modules were looked at
   std::vector<llvm::DWARFUnit *> DwarfOf; ///< by the index of the unit
   llvm::StringMap<std::vector<size_t>> UnitsByPath;
   std::vector<std::unique_ptr<UnitDetails>> Details; ///< by unit; null: unread
@@ -284,7 +285,7 @@ Expected<std::unique_ptr<Image>>
 Image::ofThisProcess(const FileSystem &FS, ArrayRef<std::string> Skip) {
   std::unique_ptr<Image> I(new Image);
   I->S = std::make_unique<State>();
-  I->S->Counts = loadCounts();
+  I->S->Mapped = mappedCode();
   SourcePaths Paths(FS, I->S->Paths);
   for (LoadedObject &Object : loadedObjects())
     if (std::optional<std::string> Path = pathOf(Object, FS, Skip))
@@ -293,7 +294,7 @@ Image::ofThisProcess(const FileSystem &FS, ArrayRef<std::string> Skip) {
   return I;
 }
 
-bool Image::isCurrent() const { return S->Counts == loadCounts(); }
+bool Image::isCurrent() const { return S->Mapped == mappedCode(); }
 
 /// What was closed and is back at its place between two looks is what it was:
 /// nobody changes an object and lets it be unloaded (Stages::hold).
@@ -320,8 +321,8 @@ void Image::State::close(size_t Module) {
 
 Image::Changes Image::update(const FileSystem &FS, ArrayRef<std::string> Skip) {
   Changes Result;
-  // Counted before: what is loaded meanwhile is seen twice, not missed.
-  S->Counts = loadCounts();
+  // Looked at before: what is loaded meanwhile is seen twice, not missed.
+  S->Mapped = mappedCode();
   SourcePaths Paths(FS, S->Paths);
   std::vector<bool> IsThere(S->Modules.size());
   std::vector<std::pair<LoadedObject, std::string>> New;

@@ -27,13 +27,6 @@ struct LoadedObject {
   std::vector<Note> Notes;
 };
 
-/// How often an object was loaded, and unloaded, since the process began.
-struct LoadCounts {
-  uint64_t Loaded = 0, Unloaded = 0;
-  bool operator==(const LoadCounts &) const = default;
-};
-LoadCounts loadCounts();
-
 /// How code of any thread reaches a thread-local variable.
 struct ThreadLocalPlace {
   size_t ModuleId = 0;

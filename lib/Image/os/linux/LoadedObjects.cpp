@@ -101,17 +101,6 @@ std::vector<LoadedObject> loadedObjects() {
   return Objects;
 }
 
-LoadCounts loadCounts() {
-  LoadCounts Counts;
-  ::dl_iterate_phdr(
-      [](dl_phdr_info *Info, size_t, void *Out) {
-        *static_cast<LoadCounts *>(Out) = {Info->dlpi_adds, Info->dlpi_subs};
-        return 1; // they are the same for each object
-      },
-      &Counts);
-  return Counts;
-}
-
 static uint64_t tlsSize(const dl_phdr_info &Info) {
   for (int I = 0; I != Info.dlpi_phnum; ++I)
     if (Info.dlpi_phdr[I].p_type == PT_TLS)
