@@ -30,6 +30,14 @@ static void addCallers(const CompiledUnit &Old, std::set<std::string> &Wanted) {
   }
 }
 
+/// Other names of the functions: `int g(void) __attribute__((alias("f")))`.
+static void addAliases(const CompiledUnit &Old,
+                       std::set<std::string> &Symbols) {
+  for (const CompiledFunction &F : Old.Functions)
+    if (!F.AliasOf.empty() && Symbols.count(F.AliasOf))
+      Symbols.insert(F.Symbol);
+}
+
 /// Bodies behind the edit that have __LINE__ in their code. False: something
 /// outside bodies has.
 static bool addLineUses(const UnitText &Old, const BodyMatch &Match,
@@ -73,6 +81,7 @@ std::optional<PartialPlan> hotjit::planPartial(const BodiesRequest &Request,
   for (size_t Body : Match.Touched)
     Wanted.insert(Match.Bodies[Body].Symbols.begin(),
                   Match.Bodies[Body].Symbols.end());
+  addAliases(Old, Wanted);
   if (Old.Settings.OptLevel > 0)
     addCallers(Old, Wanted);
   Wanted.insert(Request.Needed.begin(), Request.Needed.end());
@@ -283,6 +292,7 @@ bool hotjit::completeFacts(CompiledUnit &New, const PartialPlan &Plan,
   for (size_t Body : Plan.Bodies.Touched)
     Edited.insert(Plan.Bodies.Bodies[Body].Symbols.begin(),
                   Plan.Bodies.Bodies[Body].Symbols.end());
+  addAliases(Plan.Old, Edited);
   if (!checkEdited(Plan.Old, New, Edited, Why))
     return false;
   CompiledUnit Facts = Plan.Old.facts();

@@ -516,6 +516,16 @@ TEST_F(Partial, WhatStandsAboveIsKeptParsed) {
   EXPECT_THAT(O.Code, ElementsAre("f5"));
 }
 
+TEST_F(Partial, ASecondNameIsEditedWithItsFunction) {
+  const char *Old = "int f(void) { return 1; }\n"
+                    "int g(void) __attribute__((alias(\"f\")));\n"
+                    "int h(void) { return g(); }\n";
+  Outcome O = editC(Old, with(Old, "return 1", "return 2"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_EQ(O.Partial->findFunction("f")->Body,
+            O.Partial->findFunction("g")->Body);
+}
+
 TEST_F(Partial, AFileThatBeginsInAConditional) {
   const char *Old = "#include <stddef.h>\n#ifndef OFF\n#include <limits.h>\n"
                     "int f(void) { return INT_MAX; }\n#endif\n"
