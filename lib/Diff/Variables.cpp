@@ -64,15 +64,17 @@ static Verdict refuseTypeChange(const CompiledVariable &Old,
 }
 
 /// Whether nothing happened to a vtable but that pure virtual functions got a
-/// body. The program's stays as it is: no object has that class, and those of
-/// derived classes have tables of their own.
+/// body. No object has that class yet, and those of derived classes have tables
+/// of their own; but new code may make some, so each unit gets a new table with
+/// its constructors. Where a key function decides who has the table, others
+/// name the program's.
 static bool onlyLessPure(const CompiledVariable &Old,
                          const CompiledVariable &New) {
   auto IsKept = [&](const std::string &Name) {
     return Name == "__cxa_pure_virtual" ||
            llvm::is_contained(New.References, Name);
   };
-  return Old.Size == New.Size &&
+  return Old.Size == New.Size && New.Linkage != SymbolLinkage::External &&
          llvm::is_contained(Old.References, "__cxa_pure_virtual") &&
          llvm::all_of(Old.References, IsKept);
 }
@@ -286,6 +288,10 @@ static bool isAmbiguousStatic(const CompiledVariable &V, const UnitCase &Unit) {
 /// their identity.
 static Placement placeSynthesized(const CompiledVariable &V,
                                   const UnitCase &Unit) {
+  if (StringRef(V.Symbol).starts_with("_ZTV") &&
+      (Unit.Delta.ChangedConstants.contains(V.Symbol) ||
+       Unit.Earlier.SupersededConstants.contains({Unit.New.Path, V.Symbol})))
+    return planned(V, Action::Copy);
   if (const Adopted::Variable *Before = createdBefore(V, Unit))
     return planned(V, Action::Bind, Before->Address);
   bool Internal = V.Linkage == SymbolLinkage::Internal;
