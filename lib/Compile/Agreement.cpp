@@ -210,6 +210,24 @@ static bool isUnnamedByCode(const CompiledVariable &V,
          });
 }
 
+/// Of the code itself: facts about what was not edited are those from before.
+static std::string compareCode(const CompiledUnit &Whole,
+                               const CompiledUnit &Partial) {
+  if (!Whole.Code.Module || !Partial.Code.Module)
+    return "";
+  Fingerprinter Prints(*Partial.Code.Module);
+  for (llvm::Function &F : llvm::make_early_inc_range(*Partial.Code.Module)) {
+    const llvm::Function *Other = Whole.Code.Module->getFunction(F.getName());
+    const CompiledFunction *Facts = Whole.findFunction(F.getName());
+    if (F.isDeclaration() || !Facts || !Other || Other->isDeclaration())
+      continue;
+    if (Prints.function(F) != Facts->Body &&
+        NormalPath(F).Text != NormalPath(*Other).Text)
+      return differs(Facts->Symbol, "code");
+  }
+  return "";
+}
+
 std::string Agreement::disagreement(const CompiledUnit &Whole,
                                     const CompiledUnit &Partial) {
   know(Whole);
@@ -239,6 +257,8 @@ std::string Agreement::disagreement(const CompiledUnit &Whole,
     if (!V.Unnamed && V.Linkage != SymbolLinkage::Inline &&
         !Whole.findVariable(V.Symbol) && !isUnnamedByCode(V, Partial))
       return V.Symbol + " is left over";
+  if (std::string What = compareCode(Whole, Partial); !What.empty())
+    return What;
   if (Whole.FileAssembly != Partial.FileAssembly)
     return differs("assembly", "text");
   return compareTypes(Whole, Partial);

@@ -27,6 +27,16 @@ std::string CompiledFunction::displayName() const {
                                                    : Name;
 }
 
+bool hotjit::isLambdaCode(llvm::StringRef Symbol) {
+  if (!Symbol.starts_with("_Z"))
+    return false;
+  if (Symbol.contains("$_"))
+    return true;
+  // Closures of inline functions have a number of their own: "UlvE_".
+  return Symbol.contains("Ul") &&
+         llvm::StringRef(llvm::demangle(Symbol)).contains("'lambda");
+}
+
 const CompiledFunction *
 CompiledUnit::findFunction(llvm::StringRef Symbol) const {
   return findSorted(Functions, Symbol);

@@ -149,6 +149,10 @@ struct CompiledEnum {
   std::vector<std::pair<std::string, std::string>> Values; ///< name, value
 };
 
+/// The symbol is of a closure: its operator(), what the compiler made to call
+/// it, or what was instantiated with it.
+bool isLambdaCode(llvm::StringRef Symbol);
+
 /// How the unit's own command asks for code to be made.
 struct CodegenSettings {
   unsigned OptLevel = 0;  ///< 0..3

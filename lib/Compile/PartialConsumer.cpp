@@ -185,8 +185,12 @@ void PartialConsumer::demandWanted() {
 /// Every function that the new code calls must be made here, known from the old
 /// code, or another unit's.
 bool PartialConsumer::checkDeclarations(llvm::Module &M) {
+  // A preamble has Clang's numbers for closures, the unit GCC's.
+  auto IsRenumbered = [&](StringRef Symbol) {
+    return isOfUnnamed(Symbol) || (Run.ByGCC && isLambdaCode(Symbol));
+  };
   for (const llvm::GlobalValue &V : M.global_values())
-    if (isOfUnnamed(V.getName()) && !V.use_empty()) {
+    if (IsRenumbered(V.getName()) && !V.use_empty()) {
       Run.Doubt =
           fmt::format("{} is of something that has no name", V.getName().str());
       return false;

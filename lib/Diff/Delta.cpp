@@ -9,7 +9,6 @@
 #include "Diff/Delta.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/Demangle/Demangle.h"
 #include <algorithm>
 #include <map>
 
@@ -88,16 +87,6 @@ bool hotjit::isThreadInit(StringRef Symbol) {
 
 bool hotjit::isThreadWrapper(StringRef Symbol) {
   return Symbol.starts_with("_ZTW");
-}
-
-bool hotjit::isLambdaCode(StringRef Symbol) {
-  if (!Symbol.starts_with("_Z"))
-    return false;
-  if (Symbol.contains("$_"))
-    return true;
-  // Closures of inline functions have a number of their own: "UlvE_".
-  return Symbol.contains("Ul") &&
-         StringRef(llvm::demangle(Symbol)).contains("'lambda");
 }
 
 bool hotjit::isInstantiation(const CompiledFunction &F) {

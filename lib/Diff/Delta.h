@@ -72,9 +72,6 @@ bool isThreadInit(llvm::StringRef Symbol);
 /// What code calls to reach such a thread-local: "_ZTW1x".
 bool isThreadWrapper(llvm::StringRef Symbol);
 
-/// The operator() of a lambda, or what the compiler made to call it.
-bool isLambdaCode(llvm::StringRef Symbol);
-
 /// Templates, std, what a closure has beside its body: code that appears
 /// because other code uses it.
 bool isInstantiation(const CompiledFunction &F);

@@ -516,6 +516,33 @@ TEST_F(Partial, WhatStandsAboveIsKeptParsed) {
   EXPECT_THAT(O.Code, ElementsAre("f5"));
 }
 
+// A preamble numbers closures as Clang does, the whole unit as GCC did.
+TEST_F(Partial, RefusesClosuresThatGCCNumbers) {
+  SourceFiles Old = {{"/src/a.cpp", "#include \"a.h\"\n"
+                                    "int f(int n) { return three(n) + 1; }\n"},
+                     {"/src/a.h", R"(
+inline int three(int n) {
+  auto a = [] { return 1; };
+  auto b = [](int x) { return x + 10; };
+  auto c = [](int x) { return x * 100; };
+  return a() + b(n) + c(n);
+}
+)"}};
+  SourceFiles New = Old;
+  New["/src/a.cpp"] = with(Old["/src/a.cpp"], "+ 1", "+ 2");
+  TranslationUnit Unit = unitAt("/src/a.cpp", {"-O2"});
+  Unit.ByGCC = true;
+  TextSnapshot Before = snapshotOf(Old), After = snapshotOf(New);
+  llvm::Expected<CompileResult> Whole = TheCompiler.compile(Unit, Before);
+  ASSERT_TRUE(Whole && Whole->Unit);
+  Live = std::move(Whole->Unit);
+  Outcome O = again(Unit, Before, After);
+  EXPECT_TRUE(O.Partial) << O.Why; // It names none.
+  O = again(Unit, Before, After, {"_Z5threei"});
+  EXPECT_FALSE(O.Partial);
+  EXPECT_THAT(O.Why, HasSubstr("has no name"));
+}
+
 TEST_F(Partial, ASecondNameIsEditedWithItsFunction) {
   const char *Old = "int f(void) { return 1; }\n"
                     "int g(void) __attribute__((alias(\"f\")));\n"
