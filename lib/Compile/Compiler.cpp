@@ -184,6 +184,7 @@ llvm::Expected<std::optional<CompileResult>>
 Compiler::compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
                         const BodiesRequest &Request, std::string &Why,
                         const CancelFlag *Cancel) {
+  std::shared_ptr<const Preamble> Start; // lives as long as A
   Attempt A(Unit, Texts);
   std::shared_ptr<const SourceText> Before = Request.OldTexts.find(Unit.Path);
   std::unique_ptr<llvm::MemoryBuffer> Text = A.mainText();
@@ -192,8 +193,7 @@ Compiler::compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
     return std::nullopt;
   }
   // Reading the command takes longer than comparing the texts.
-  std::shared_ptr<const Preamble> Start =
-      S->Kept.find(Unit, Text->getBuffer(), Texts, ~0U);
+  Start = S->Kept.find(Unit, Text->getBuffer(), Texts, ~0U);
   if (!Start)
     if (llvm::Error E = A.prepare(S->Started))
       return std::move(E);

@@ -24,8 +24,7 @@ using llvm::StringRef;
 
 using Variants = llvm::SmallVector<clang::GlobalDecl, 3>;
 
-/// The base variant first. The deleting one is named by vtables.
-static Variants variantsOf(const clang::FunctionDecl &F) {
+Variants hotjit::variantsOf(const clang::FunctionDecl &F) {
   if (const auto *C = llvm::dyn_cast<clang::CXXConstructorDecl>(&F))
     return {clang::GlobalDecl(C, clang::Ctor_Base),
             clang::GlobalDecl(C, clang::Ctor_Complete)};
@@ -126,8 +125,7 @@ void KnownCode::finish(llvm::Module &M) {
   }
 }
 
-//===-- What Sema would do
-//----------------------------------------------------===//
+//===-- What Sema would do ------------------------------------------------===//
 
 /// A constexpr function may be needed at compile time; one without external
 /// visibility must be defined where it is used, says Sema.

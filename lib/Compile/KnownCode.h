@@ -11,6 +11,11 @@ namespace hotjit {
 /// the fourth for which a symbol was made, is another one in each compile.
 bool isOfUnnamed(llvm::StringRef Symbol);
 
+/// The functions that code may be made for by this definition: of a constructor
+/// or destructor several, the base one first.
+llvm::SmallVector<clang::GlobalDecl, 3>
+variantsOf(const clang::FunctionDecl &F);
+
 /// What the unit had before and for which a partial compile needs no code. One
 /// compile; the thread of that compile.
 class KnownCode {

@@ -17,27 +17,19 @@
 // made here nor known from before) the unit says so, and the whole is compiled.
 
 #include "Compile/PartialConsumer.h"
-#include "Compile/Bodies.h"
 #include "Compile/CodeFacts.h"
 #include "Compile/Fingerprint.h"
 #include "fmt/format.h"
 #include "clang/AST/ASTContext.h"
-#include "clang/AST/DeclCXX.h"
-#include "clang/AST/DeclFriend.h"
-#include "clang/AST/DeclTemplate.h"
-#include "clang/AST/StmtCXX.h"
 #include "clang/Frontend/CompilerInstance.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/Instructions.h"
-#include "llvm/Support/raw_ostream.h"
 #include "llvm/Transforms/Utils/Local.h"
 #include <map>
 
 using namespace hotjit;
 using llvm::StringRef;
-
-//===-- The consumer ------------------------------------------------------===//
 
 PartialConsumer::PartialConsumer(UnitRun &Run, const PartialPlan &Plan,
                                  clang::CompilerInstance &Instance,
@@ -139,9 +131,7 @@ void PartialConsumer::HandleVTable(clang::CXXRecordDecl *D) {
 }
 
 /// The parser must have found the bodies where they were thought to be.
-/// Asks for the code of each: nobody in this unit may call it any more.
-bool PartialConsumer::checkBodies() {
-  std::vector<MainFunction> Functions = functionsOfMainFile(*Context);
+bool PartialConsumer::checkBodies(const std::vector<MainFunction> &Functions) {
   std::map<uint32_t, const MainFunction *> ByBegin;
   for (const MainFunction &F : Functions)
     ByBegin[F.Body.Begin] = &F;
@@ -157,8 +147,9 @@ bool PartialConsumer::checkBodies() {
   return true;
 }
 
-void PartialConsumer::demandWanted() {
-  for (const MainFunction &F : functionsOfMainFile(*Context)) {
+/// Asks for the code of each body: nobody in this unit may call it any more.
+void PartialConsumer::demandWanted(const std::vector<MainFunction> &Functions) {
+  for (const MainFunction &F : Functions) {
     if (F.Decl->isTemplated())
       continue;
     auto B = llvm::find_if(Plan.Bodies.Bodies, [&](const BodyText &Body) {
@@ -166,17 +157,7 @@ void PartialConsumer::demandWanted() {
     });
     if (B == Plan.Bodies.Bodies.end() || B->Symbols.empty())
       continue;
-    std::vector<clang::GlobalDecl> Variants;
-    if (const auto *C = llvm::dyn_cast<clang::CXXConstructorDecl>(F.Decl))
-      Variants = {clang::GlobalDecl(C, clang::Ctor_Base),
-                  clang::GlobalDecl(C, clang::Ctor_Complete)};
-    else if (const auto *D = llvm::dyn_cast<clang::CXXDestructorDecl>(F.Decl))
-      Variants = {clang::GlobalDecl(D, clang::Dtor_Base),
-                  clang::GlobalDecl(D, clang::Dtor_Complete),
-                  clang::GlobalDecl(D, clang::Dtor_Deleting)};
-    else
-      Variants = {clang::GlobalDecl(F.Decl)};
-    for (clang::GlobalDecl G : Variants)
+    for (clang::GlobalDecl G : variantsOf(*F.Decl))
       if (llvm::is_contained(B->Symbols, Code->GetMangledName(G)))
         Code->GetAddrOfGlobal(G, /*isForDefinition=*/false);
   }
@@ -303,13 +284,14 @@ void PartialConsumer::HandleTranslationUnit(clang::ASTContext &C) {
     return;
   Stopwatch S = watch();
   handleMethods();
-  if (!checkBodies())
+  const std::vector<MainFunction> Functions = functionsOfMainFile(C);
+  if (!checkBodies(Functions))
     return;
   if (Preprocessor.getCounterValue() != Plan.Old.Text.Counter) {
     Run.Doubt = "__COUNTER__ is used more or less often";
     return;
   }
-  demandWanted();
+  demandWanted(Functions);
   Code->HandleTranslationUnit(C);
   if (Diagnostics.hasErrorOccurred() || !Code->GetModule() || isCancelled())
     return;

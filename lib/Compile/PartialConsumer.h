@@ -1,6 +1,7 @@
 #ifndef HOTJIT_COMPILE_PARTIALCONSUMER_H
 #define HOTJIT_COMPILE_PARTIALCONSUMER_H
 
+#include "Compile/Bodies.h"
 #include "Compile/KnownCode.h"
 
 namespace hotjit {
@@ -27,8 +28,8 @@ private:
   void handle(clang::Decl &D);
   void handleMethods();
   bool needsInitializer(const clang::VarDecl &V) const;
-  void demandWanted();
-  bool checkBodies();
+  void demandWanted(const std::vector<MainFunction> &Functions);
+  bool checkBodies(const std::vector<MainFunction> &Functions);
   bool checkDeclarations(llvm::Module &M);
   bool checkThreadInits(const llvm::Module &M);
   void dropKnown(llvm::Module &M);

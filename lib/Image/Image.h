@@ -192,7 +192,7 @@ public:
   ~Image();
 
   /// Whether the program has loaded or closed nothing since this was made or
-  /// updated. Costs next to nothing.
+  /// updated. Reads /proc/self/maps; waits for no lock of the dynamic linker.
   bool isCurrent() const;
   /// Indices of modules.
   struct Changes {

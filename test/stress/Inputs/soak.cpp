@@ -15,6 +15,8 @@ static void work() {
     if (Call(I) < I)
       ++Wrong;
     ++Calls;
+    // Stacks of threads that sleep are looked at in another way than of those
+    // that run.
     if (I == 0)
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }

@@ -29,9 +29,7 @@ using llvm::Expected;
 namespace dwarf = llvm::dwarf;
 namespace endian = llvm::support::endian;
 
-static constexpr unsigned DwarfReturnAddress = 16;
-
-static Error unclear(const char *What) {
+Error unclearTable(const char *What) {
   return makeError("its unwind information is unclear: {}", What);
 }
 
@@ -56,23 +54,19 @@ uint64_t FrameBytes::fixed(unsigned Size) {
   return endian::read64le(Copy);
 }
 
-uint64_t FrameBytes::uleb() {
+template <typename T>
+T FrameBytes::leb(T (*Decode)(const uint8_t *, unsigned *, const uint8_t *,
+                              const char **)) {
   unsigned Size = 0;
   const char *Problem = nullptr;
-  uint64_t Value = llvm::decodeULEB128(At, &Size, End, &Problem);
+  T Value = Decode(At, &Size, End, &Problem);
   Failed |= Problem != nullptr;
   skip(Size);
   return Value;
 }
 
-int64_t FrameBytes::sleb() {
-  unsigned Size = 0;
-  const char *Problem = nullptr;
-  int64_t Value = llvm::decodeSLEB128(At, &Size, End, &Problem);
-  Failed |= Problem != nullptr;
-  skip(Size);
-  return Value;
-}
+uint64_t FrameBytes::uleb() { return leb(llvm::decodeULEB128); }
+int64_t FrameBytes::sleb() { return leb(llvm::decodeSLEB128); }
 
 namespace {
 
@@ -112,7 +106,7 @@ static Error readAugmentation(llvm::StringRef Letters, FrameBytes &In,
     } else if (Letter == 'S') {
       C.Shared.SignalFrame = true;
     } else {
-      return unclear("augmentation");
+      return unclearTable("augmentation");
     }
   }
   return Error::success();
@@ -121,13 +115,13 @@ static Error readAugmentation(llvm::StringRef Letters, FrameBytes &In,
 static Expected<CommonEntry> parseCommonEntry(const uint8_t *CIE) {
   uint32_t Length = endian::read32le(CIE);
   if (Length == 0 || Length >= 0xfffffff0)
-    return unclear("length");
+    return unclearTable("length");
   FrameBytes In(CIE + 4, CIE + 4 + Length);
   CommonEntry C;
   uint64_t Id = In.fixed(4);
   uint8_t Version = In.byte();
   if (Id != 0 || (Version != 1 && Version != 3))
-    return unclear("version");
+    return unclearTable("version");
   std::string Augmentation;
   while (char Letter = static_cast<char>(In.byte()))
     Augmentation += Letter;
@@ -135,11 +129,11 @@ static Expected<CommonEntry> parseCommonEntry(const uint8_t *CIE) {
   C.Shared.DataAlignment = In.sleb();
   uint64_t Return = Version == 1 ? In.byte() : In.uleb();
   if (Return != DwarfReturnAddress)
-    return unclear("return address register");
+    return unclearTable("return address register");
   if (Error E = readAugmentation(Augmentation, In, C))
     return std::move(E);
   if (In.Failed)
-    return unclear("it ends early");
+    return unclearTable("it ends early");
   C.Shared.Initial = ArrayRef<uint8_t>(In.position(), CIE + 4 + Length);
   return C;
 }
@@ -147,7 +141,7 @@ static Expected<CommonEntry> parseCommonEntry(const uint8_t *CIE) {
 Expected<CallFrameEntry> parseCallFrameEntry(const uint8_t *FDE) {
   uint32_t Size = endian::read32le(FDE);
   if (Size == 0 || Size >= 0xfffffff0)
-    return unclear("length");
+    return unclearTable("length");
   uint32_t Delta = endian::read32le(FDE + 4);
   Expected<CommonEntry> C = parseCommonEntry(FDE + 4 - Delta);
   if (!C)
@@ -157,7 +151,7 @@ Expected<CallFrameEntry> parseCallFrameEntry(const uint8_t *FDE) {
   if (C->HasAugmentation)
     In.skip(In.uleb());
   if (In.Failed)
-    return unclear("it ends early");
+    return unclearTable("it ends early");
   CallFrameEntry Entry = C->Shared;
   Entry.Program = ArrayRef<uint8_t>(In.position(), FDE + 4 + Size);
   return Entry;

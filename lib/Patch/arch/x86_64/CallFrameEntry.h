@@ -17,6 +17,11 @@ struct CallFrameEntry {
   llvm::ArrayRef<uint8_t> Program; ///< the FDE's
 };
 
+constexpr unsigned DwarfReturnAddress = 16; ///< its register
+
+/// Of tables that say something that we do not know.
+llvm::Error unclearTable(const char *What);
+
 /// Reads the frame description entry at FDE, of a section .eh_frame.
 llvm::Expected<CallFrameEntry> parseCallFrameEntry(const uint8_t *FDE);
 
@@ -43,6 +48,10 @@ public:
   bool Failed = false;
 
 private:
+  template <typename T>
+  T leb(T (*Decode)(const uint8_t *, unsigned *, const uint8_t *,
+                    const char **));
+
   const uint8_t *At;
   const uint8_t *End;
 };

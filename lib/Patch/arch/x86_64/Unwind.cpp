@@ -32,11 +32,7 @@ using llvm::Expected;
 namespace dwarf = llvm::dwarf;
 namespace endian = llvm::support::endian;
 
-static constexpr unsigned DwarfRsp = 7, DwarfReturnAddress = 16;
-
-static Error unclear(const char *What) {
-  return makeError("its unwind information is unclear: {}", What);
-}
+static constexpr unsigned DwarfRsp = 7;
 
 //===-- Reading -----------------------------------------------------------===//
 
@@ -141,7 +137,7 @@ Error RowReader::skipOperands(uint8_t Opcode, FrameBytes &In) {
     In.skip(In.uleb());
     return Error::success();
   }
-  return unclear("a call frame instruction that we do not know");
+  return unclearTable("a call frame instruction that we do not know");
 }
 
 Error RowReader::read(ArrayRef<uint8_t> Program, uint64_t Limit) {
@@ -165,7 +161,7 @@ Error RowReader::read(ArrayRef<uint8_t> Program, uint64_t Limit) {
     if (Opcode != dwarf::DW_CFA_nop)
       Now.Instructions.insert(Now.Instructions.end(), Begin, In.position());
   }
-  return In.Failed ? unclear("it ends early") : Error::success();
+  return In.Failed ? unclearTable("it ends early") : Error::success();
 }
 
 Expected<EntryRows> parseEntryRows(const uint8_t *FDE, unsigned Length) {
@@ -173,7 +169,7 @@ Expected<EntryRows> parseEntryRows(const uint8_t *FDE, unsigned Length) {
   if (!C)
     return C.takeError();
   if (C->SignalFrame)
-    return unclear("augmentation");
+    return unclearTable("augmentation");
   EntryRows Rows;
   Rows.DataAlignment = C->DataAlignment;
   RowReader Reader(*C, Rows);
@@ -192,7 +188,7 @@ Expected<std::optional<EntryRows>> readEntryRows(ProgramAddr Entry,
   if (!Found)
     return std::nullopt;
   if (Found->Function != Entry)
-    return unclear("the entry is in the middle of a range");
+    return unclearTable("the entry is in the middle of a range");
   Expected<EntryRows> Rows = parseEntryRows(Found->FDE, Length);
   if (!Rows)
     return Rows.takeError();
@@ -283,7 +279,7 @@ describeTrampoline(const EntryRows &Rows, const Trampoline &T, ProgramAddr At) {
       // A row behind a call or a jump is for code that was not moved.
       if (R.Offset > T.Moves.back().From)
         break;
-      return unclear("a row begins within an instruction");
+      return unclearTable("a row begins within an instruction");
     }
     D.advanceTo(Move->To);
     D.add(R.Instructions);
@@ -297,7 +293,7 @@ describeTrampoline(const EntryRows &Rows, const Trampoline &T, ProgramAddr At) {
     if (R.Offset <= T.Moves.back().From)
       Last = &R;
   if (!Last || !Last->Known)
-    return unclear("where the frame is at a call");
+    return unclearTable("where the frame is at a call");
   if (Last->FromRsp) {
     D.advanceTo(*T.PushedAt);
     D.setCfaOffset(*Last->FromRsp + 8);
