@@ -5,11 +5,22 @@
 # and may include headers of the modules it DEPENDS on (and of what those
 # depend on). scripts/check-layering reads these lines.
 
+# LLVM's folder of headers is libc++abi's and libunwind's too, where those are
+# installed; seen by our compiler, they would hide its own.
+set(llvm_headers ${PROJECT_BINARY_DIR}/llvm-headers)
+file(MAKE_DIRECTORY ${llvm_headers})
+foreach(folder IN LISTS LLVM_INCLUDE_DIRS CLANG_INCLUDE_DIRS)
+  foreach(name llvm llvm-c clang clang-c)
+    if(EXISTS ${folder}/${name} AND NOT EXISTS ${llvm_headers}/${name})
+      file(CREATE_LINK ${folder}/${name} ${llvm_headers}/${name} SYMBOLIC)
+    endif()
+  endforeach()
+endforeach()
+
 add_library(hotjit_flags INTERFACE)
 target_include_directories(hotjit_flags INTERFACE
   ${PROJECT_SOURCE_DIR}/lib ${PROJECT_SOURCE_DIR}/include)
-target_include_directories(hotjit_flags SYSTEM INTERFACE
-  ${LLVM_INCLUDE_DIRS} ${CLANG_INCLUDE_DIRS})
+target_include_directories(hotjit_flags SYSTEM INTERFACE ${llvm_headers})
 separate_arguments(_llvm_definitions NATIVE_COMMAND "${LLVM_DEFINITIONS}")
 target_compile_definitions(hotjit_flags INTERFACE ${_llvm_definitions})
 target_compile_options(hotjit_flags INTERFACE
