@@ -7,6 +7,7 @@
 // matched by layout and order, and if that leaves a doubt, the edit says so.
 
 #include "Diff/Delta.h"
+#include "Project/Includes.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/STLExtras.h"
 #include <algorithm>
@@ -235,6 +236,28 @@ static std::vector<std::string> lambdaSymbols(const CompiledUnit &Unit) {
   return Symbols;
 }
 
+/// Whether All of the closures' code is in Other too, as it is here. What was
+/// instantiated with a closure has its layout in its body. One without code has
+/// no body that could be another.
+static bool hasSameLambdas(const CompiledUnit &All, const CompiledUnit &Other) {
+  return llvm::all_of(All.Functions, [&](const CompiledFunction &F) {
+    if (!isLambdaCode(F.Symbol))
+      return true;
+    const CompiledFunction *Is = Other.findFunction(F.Symbol);
+    return Is && Is->Body == F.Body && sameText(Is->Signature, F.Signature);
+  });
+}
+
+/// Whether those of Old that are not in New may be forgotten. The name of
+/// inline code leads to what the program has, whichever closure gets that name
+/// next; but nobody edits a library's.
+static bool mayGo(const CompiledUnit &Old, const CompiledUnit &New) {
+  return llvm::all_of(Old.Functions, [&](const CompiledFunction &F) {
+    return !isLambdaCode(F.Symbol) || New.findFunction(F.Symbol) ||
+           F.Linkage == SymbolLinkage::Internal || isSystemFile(F.Place.File);
+  });
+}
+
 static void compareLambdas(const CompiledUnit &Old, const CompiledUnit &New,
                            UnitDelta &Delta) {
   std::vector<const CompiledType *> Was = lambdas(Old), Now = lambdas(New);
@@ -248,6 +271,18 @@ static void compareLambdas(const CompiledUnit &Old, const CompiledUnit &New,
     Delta.MovedLambda = Was[Same];
   Delta.LambdasMoved =
       Delta.MovedLambda || lambdaSymbols(Old) != lambdaSymbols(New);
+  // Lambdas that were only added, or only taken out, behind the others or in
+  // functions of their own: each of those that stay has the symbol and the body
+  // that it had. Those inside a library's templates come and go with their use.
+  bool IsSame = !Delta.MovedLambda;
+  bool IsAdded =
+      (IsSame || Was.size() < Now.size()) && hasSameLambdas(Old, New);
+  bool IsRemoved = (IsSame || Was.size() > Now.size()) &&
+                   hasSameLambdas(New, Old) && mayGo(Old, New);
+  if (IsAdded || IsRemoved) {
+    Delta.LambdasMoved = false;
+    Delta.MovedLambda = nullptr;
+  }
 }
 
 template <typename T>

@@ -208,6 +208,14 @@ TEST(Types, LambdasThatMoveAreRefused) {
   CompiledType Inserted = Closure;
   Inserted.Place.Line = 2;
   S.New.Types.push_back(Inserted);
+  // Behind it the first one has the name that it had, before it not.
+  S.Old.Functions.push_back(function("_ZZ1fvENKUlvE_clEv", "1"));
+  S.New.Functions.push_back(function("_ZZ1fvENKUlvE_clEv", "1"));
+  S.New.Functions.push_back(function("_ZZ1fvENKUlvE0_clEv", "2"));
+  EXPECT_THAT(S.text(), HasSubstr("live f"));
+  S.New.Functions.eraseIf(
+      [](const auto &F) { return F.Symbol == "_ZZ1fvENKUlvE_clEv"; });
+  S.New.Functions.push_back(function("_ZZ1fvENKUlvE_clEv", "3"));
   EXPECT_THAT(S.refused(), ElementsAre("HJ1603 a.c"));
   // B18: the same number, with another capture.
   S.New.Types.eraseIf([](const auto &T) { return T.Place.Line == 2; });
@@ -224,6 +232,11 @@ TEST(Types, LambdasThatTradeNamesAreRefused) {
                      function("_ZZ1fvENK3$_1clEv", "2")};
   S.New.Functions = S.Old.Functions;
   S.Old.Functions[1].Place.Line = 9;
+  S.New.Functions[0].Place.Line = 9;
+  // Each has kept its body: they were moved, and are what they were.
+  EXPECT_EQ(S.text(), "unchanged 2\n");
+  S.New.Functions = {function("_ZZ1fvENK3$_0clEv", "2"),
+                     function("_ZZ1fvENK3$_1clEv", "1")};
   S.New.Functions[0].Place.Line = 9;
   EXPECT_THAT(S.refused(), ElementsAre("HJ1603 a.c"));
 }
