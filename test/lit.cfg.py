@@ -94,10 +94,14 @@ for name in list(config.environment):
     if name.startswith("HOTJIT"):
         del config.environment[name]
 config.environment["NO_COLOR"] = "1"
+# What hotjit keeps from one start to the next is not the user's.
+config.environment["XDG_CACHE_HOME"] = os.path.join(config.test_exec_root,
+                                                    "cache")
 
 # The slow suite downloads and builds programs: only when asked for.
-if "programs" in lit_config.params:
-    config.available_features.add("programs")
+for slow in ("programs", "long"):
+    if slow in lit_config.params:
+        config.available_features.add(slow)
 
 # The only clock of the tests: what hangs is ended here.
 supported, _ = lit.util.killProcessAndChildrenIsSupported()

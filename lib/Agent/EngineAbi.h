@@ -34,7 +34,7 @@
 extern "C" {
 #endif
 
-#define HOTJIT_ENGINE_ABI 1
+#define HOTJIT_ENGINE_ABI 2
 
 /* As in HOTJIT_TRIGGER. */
 enum hotjit_trigger { HOTJIT_TRIGGER_SAVE = 0, HOTJIT_TRIGGER_MANUAL = 1 };
@@ -58,6 +58,7 @@ struct hotjit_engine_options {
   /* XDG_RUNTIME_DIR as the program had it when hotjit was started: the engine
      must not call getenv, the program may be writing the environment. */
   const char *runtime_dir;
+  const char *cache_dir;   /* where hotjit may keep files; null: nowhere */
   const char *working_dir; /* of the program, when hotjit was started */
   const char *log;         /* file for hotjit's own log, appended to */
   const char *events; /* file for the event stream, "-" is stderr; null under

@@ -104,6 +104,17 @@ static const char *default_socket(void) {
   return length < 0 ? NULL : result;
 }
 
+/* As the XDG base directory specification says. */
+static const char *cache_dir(void) {
+  const char *folder = getenv("XDG_CACHE_HOME");
+  const char *home = getenv("HOME");
+  if (folder && folder[0] == '/')
+    return absolute("hotjit", folder);
+  if (home && home[0] == '/' && home[1])
+    return absolute(".cache/hotjit", home);
+  return NULL;
+}
+
 static void read_values(struct hotjit_environment *out,
                         const hotjit_options *given) {
   struct hotjit_engine_options *options = &out->options;
@@ -123,6 +134,7 @@ static void read_values(struct hotjit_environment *out,
     options->trigger = HOTJIT_TRIGGER_MANUAL;
   options->build_dir = absolute(build_dir, here);
   options->runtime_dir = copy(getenv("XDG_RUNTIME_DIR"));
+  options->cache_dir = cache_dir();
   options->working_dir = copy(here);
   options->log = absolute(getenv("HOTJIT_LOG"), here);
   options->events =

@@ -36,6 +36,7 @@ enum class Reason : unsigned {
   LambdaChanged = 1603,
   CoroutineSuspended = 1607,
   DuplicateSymbol = 1702,
+  FlagsChanged = 1706,
   NotPatchable = 2001,
   LinkTimeOptimized = 2002,
   NoDebugInfo = 2003,

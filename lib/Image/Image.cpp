@@ -391,6 +391,21 @@ Expected<std::unique_ptr<Image>> Image::ofObject(StringRef Bytes,
   return I;
 }
 
+const ImageUnit &Image::addUnit(StringRef Path, const ImageUnit &Like) {
+  ImageUnit Unit;
+  Unit.Path = Path.str();
+  Unit.Directory = Like.Directory;
+  Unit.By = Like.By;
+  Unit.ProducerText = Like.ProducerText;
+  Unit.Module = Like.Module;
+  Unit.Index = S->Units.size();
+  S->UnitsByPath[Path].push_back(Unit.Index);
+  S->Units.push_back(std::move(Unit));
+  S->DwarfOf.push_back(nullptr);
+  S->Details.push_back(std::make_unique<UnitDetails>());
+  return S->Units.back();
+}
+
 const std::deque<ImageModule> &Image::modules() const { return S->Modules; }
 const std::deque<ImageUnit> &Image::units() const { return S->Units; }
 
@@ -470,7 +485,7 @@ const ImageFunction *Image::functionAt(ProgramAddr A) const {
 std::optional<Image::Line> Image::lineAt(const ImageUnit &Unit,
                                          ProgramAddr A) const {
   const ModuleFile &M = S->Files[Unit.Module];
-  if (!S->Modules[Unit.Module].Loaded)
+  if (!S->Modules[Unit.Module].Loaded || !S->DwarfOf[Unit.Index])
     return std::nullopt;
   uint64_t FileAddress = A.value() - S->Modules[Unit.Module].LoadBias;
   std::optional<Line> Found =

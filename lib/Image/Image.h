@@ -202,6 +202,10 @@ public:
   /// What was known stays where it is.
   Changes update(const FileSystem &FS, llvm::ArrayRef<std::string> Skip);
 
+  /// A file that the program was not built from and that Like's module is to
+  /// have code of: a unit of which the program has nothing. Path: real.
+  const ImageUnit &addUnit(llvm::StringRef Path, const ImageUnit &Like);
+
   const std::deque<ImageModule> &modules() const;
   const std::deque<ImageUnit> &units() const;
   /// Every unit of a loaded module that was compiled from Path: two if it was

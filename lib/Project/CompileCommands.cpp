@@ -72,6 +72,7 @@ struct Entry {
   std::string File;
   std::string Directory;
   std::vector<std::string> Command;
+  std::string Output; ///< as written; empty if nothing says
 };
 } // namespace
 
@@ -111,7 +112,7 @@ static Expected<Entry> readEntry(const json::Value &Value, StringRef Place) {
     return makeError("{}: no \"file\"", Place);
   if (!Directory || Directory->empty())
     return makeError("{}: no \"directory\"", Place);
-  Entry E{File->str(), Directory->str(), {}};
+  Entry E{File->str(), Directory->str(), {}, {}};
   if (const json::Array *Arguments = Object->getArray("arguments")) {
     for (const json::Value &Argument : *Arguments) {
       std::optional<StringRef> Word = Argument.getAsString();
@@ -126,6 +127,11 @@ static Expected<Entry> readEntry(const json::Value &Value, StringRef Place) {
   }
   if (E.Command.empty())
     return makeError("{}: neither \"arguments\" nor \"command\"", Place);
+  if (std::optional<StringRef> Output = Object->getString("output"))
+    E.Output = Output->str();
+  else if (auto Flag = llvm::find(E.Command, "-o");
+           Flag != E.Command.end() && Flag + 1 != E.Command.end())
+    E.Output = Flag[1];
   return E;
 }
 
@@ -153,6 +159,8 @@ static std::optional<TranslationUnit> makeUnit(const FileSystem &FS,
   Unit.Directory = E.Directory;
   TranslatedCommand T = translateCommand(E.Command, E.Directory, FS);
   Unit.Dropped = std::move(T.Dropped);
+  if (!E.Output.empty())
+    Unit.Output = absolute(E.Directory, E.Output);
 
   // "gcc a.c b.c" has an entry for each: of the sources, which come last, this
   // unit's stays.

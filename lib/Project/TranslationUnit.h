@@ -14,6 +14,7 @@ struct TranslationUnit {
   std::string Directory;              ///< where the command runs
   std::vector<std::string> Arguments; ///< for Clang, compiler first, no -o -c
   std::vector<std::string> Dropped;   ///< what of the command Clang cannot take
+  std::string Output; ///< the object that it makes, absolute; empty: not said
   /// The program's unit was made by GCC, whatever the command's name says.
   bool ByGCC = false;
 };

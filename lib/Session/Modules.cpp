@@ -1,7 +1,8 @@
 // Plugins come and go while the program runs.
 //
 // One that comes is what the program was at its start: its units are found, and
-// the texts on the disk are what it was built from, unless they are newer. One
+// the texts on the disk are what it was built from, unless they are newer; then
+// an earlier start may have kept those (TextArchive). One
 // that goes takes its code along; but only if no edit of it ever went live, for
 // from then on it is held (Stages::hold). So there is nothing to take back: its
 // units are as they were built, and wait for it to be opened again, perhaps in
@@ -13,15 +14,15 @@
 using namespace hotjit;
 using namespace llvm;
 
-/// What Unit reads is live now as it is on the disk, in every generation.
-/// What other units run of these files they run as before: then the two differ,
-/// and Unit cannot be compared with what is live.
+/// What Unit reads is live now as it was built, in every generation. What other
+/// units run of these files they run as before: then the two differ, and Unit
+/// cannot be compared with what is live.
 static std::optional<std::string> otherLiveText(const ProjectUnit &Unit,
-                                                const TextSnapshot &OnDisk,
+                                                const TextSnapshot &Built,
                                                 const TextSnapshot &IsLive,
                                                 ArrayRef<ProjectUnit> Units) {
   for (const std::string &File : Unit.Files) {
-    std::shared_ptr<const SourceText> Mine = OnDisk.find(File);
+    std::shared_ptr<const SourceText> Mine = Built.find(File);
     std::shared_ptr<const SourceText> Theirs = IsLive.find(File);
     if (!Mine || !Theirs || Mine->hash() == Theirs->hash())
       continue;
@@ -42,10 +43,9 @@ static Verdict problem(const ProjectUnit &Unit, Reason Code,
   return V;
 }
 
-void Session::takeUp(ProjectUnit Unit) {
-  const TextSnapshot &OnDisk = Known.texts();
+void Session::takeUp(ProjectUnit Unit, const TextSnapshot &Built) {
   if (std::optional<std::string> File =
-          otherLiveText(Unit, OnDisk, Generations[Current].Texts, Units);
+          otherLiveText(Unit, Built, Generations[Current].Texts, Units);
       File && !Unit.Problem)
     Unit.Problem =
         problem(Unit, Reason::StaleSource,
@@ -56,7 +56,7 @@ void Session::takeUp(ProjectUnit Unit) {
     for (Live &G : Generations) {
       std::vector<TextSnapshot::Change> Texts;
       for (const std::string &File : Unit.Files)
-        Texts.push_back({File, OnDisk.find(File)});
+        Texts.push_back({File, Built.find(File)});
       G.Texts = G.Texts.with(Texts);
       G.Compiled.erase(Unit.Unit.Path);
     }
@@ -86,9 +86,12 @@ void Session::moduleLoaded(const ImageModule &Module,
   E.Units = Found.Units.size();
   E.Stale = std::move(Found.Stale);
   E.Notes = std::move(Found.Notes);
+  TextSnapshot Built = Known.texts().with(Found.Superseded);
   for (ProjectUnit &Unit : Found.Units)
-    takeUp(std::move(Unit));
+    takeUp(std::move(Unit), Built);
   tell(std::move(E));
+  if (!Found.Superseded.empty())
+    catchUp();
 }
 
 void Session::moduleClosed(const ImageModule &Module) {

@@ -48,7 +48,7 @@ void Session::reinit(StringRef Variable, Answer Done) {
                           Variable, join(Places, ", ")));
   }
   Candidate The = Found.front();
-  TranslationUnit Command = Units[The.Unit].Unit;
+  TranslationUnit Command = liveCommand(The.Unit);
   TextSnapshot Texts = Now.Texts;
   unsigned Number = Now.Number;
   Stages &Passes = Around.Passes;

@@ -2,6 +2,7 @@
 // verdict. Everything before `commit` can be abandoned, and is, on the first
 // thing that goes wrong; the program then never knows that we tried.
 
+#include "Project/CommandChange.h"
 #include "Session/State.h"
 #include "Support/Error.h"
 #include "Support/FmtSupport.h"
@@ -165,6 +166,12 @@ std::optional<Event> Session::commitPlan(Attempt &A, Plan P) {
   Next.Texts = A.Texts;
   for (const Attempt::UnitWork &W : A.Work)
     Next.Compiled[Units[W.Unit].Unit.Path] = W.New;
+  for (const Attempt::UnitWork &W : A.Work) {
+    const TranslationUnit &Built = Units[W.Unit].Unit;
+    Next.Commands.erase(Built.Path);
+    if (!isSameCommand(W.Command, Built))
+      Next.Commands.emplace(Built.Path, W.Command);
+  }
   if (P.empty()) {
     // The code is what it was, but the texts that it came from are new.
     recordCommitted(P, Next.Added);
@@ -307,6 +314,8 @@ std::vector<Verdict> Session::problemsOf(const Attempt &A) const {
   for (const Attempt::UnitWork &W : A.Work)
     if (Units[W.Unit].Problem)
       Problems.push_back(*Units[W.Unit].Problem);
+    else if (std::optional<Verdict> Problem = commandProblem(W.Unit))
+      Problems.push_back(std::move(*Problem));
   return Problems;
 }
 

@@ -13,6 +13,7 @@
 // last events of the save that was undone may come late; they find the file as
 // it was at the undo.
 
+#include "Project/CommandChange.h"
 #include "Project/Includes.h"
 #include "Session/State.h"
 #include "Support/Error.h"
@@ -38,9 +39,21 @@ Session::~Session() {
     *InFlight->Cancel = true;
 }
 
+void Session::startFrom(ArrayRef<TextSnapshot::Change> Texts) {
+  Generations.front().Texts = Generations.front().Texts.with(Texts);
+}
+
+void Session::catchUp() {
+  std::set<std::string> Dirty = dirtyFiles();
+  if (!Options.Manual && !Paused && !InFlight && !Dirty.empty())
+    begin({Dirty.begin(), Dirty.end()}, Around.Time.now(), nullptr);
+}
+
 void Session::filesChanged(const FileEvents &Events) {
   std::vector<std::string> Files = savedAgain(Events);
   Nanoseconds Time = Events.Time;
+  if (commandsChanged(Events))
+    Files.push_back(Options.CommandsPath);
   if (std::optional<ChangeSet> Change = Known.apply(Events)) {
     append_range(Files, Change->Files);
     Time = Change->Time;
@@ -83,7 +96,8 @@ void Session::reload(std::vector<std::string> Files, Reply Done) {
   Look.Rescan = Files.empty();
   Look.Paths = Files;
   Look.Time = Around.Time.now();
-  bool Changed = Known.apply(Look).has_value();
+  bool Changed = commandsChanged(Look);
+  Changed |= Known.apply(Look).has_value();
   // Asking for a file brings it live even if an undo left it behind.
   if (Files.empty()) {
     Changed |= !Ahead.empty();
@@ -117,6 +131,11 @@ std::set<std::string> Session::dirtyFiles() const {
     if (!Ahead.count(Path))
       Dirty.insert(Path);
   }
+  for (size_t I = 0; I != Units.size(); ++I)
+    if (hasOtherCommand(I)) {
+      Dirty.insert(Options.CommandsPath);
+      break;
+    }
   return Dirty;
 }
 
@@ -132,7 +151,7 @@ std::vector<size_t>
 Session::unitsToCompile(const std::set<std::string> &Dirty) const {
   std::vector<size_t> Result;
   for (size_t I = 0; I != Units.size(); ++I)
-    if (any_of(Dirty, [&](const std::string &File) {
+    if (hasOtherCommand(I) || any_of(Dirty, [&](const std::string &File) {
           return Units[I].Unit.Path == File || Units[I].Files.count(File);
         }))
       Result.push_back(I);
@@ -198,16 +217,21 @@ void Session::startCompiling(Attempt &Started) {
     A->Work.clear(); // Refused whatever the compiler says.
   Live &Now = Generations[Current];
   for (Attempt::UnitWork &W : A->Work) {
+    W.LiveCommand = liveCommand(W.Unit);
+    W.Command = newCommand(W.Unit);
     auto It = Now.Compiled.find(Units[W.Unit].Unit.Path);
     if (It != Now.Compiled.end())
       W.Old = It->second;
-    else {
+    else if (Units[W.Unit].Added) {
+      W.Old = std::make_shared<CompiledUnit>();
+      W.Old->Path = Units[W.Unit].Unit.Path;
+    } else {
       // Beside the new text, if the machine has another core.
       warm(W.Unit);
       W.Warming = Warming[W.Unit];
     }
     const std::string &Own = Units[W.Unit].Unit.Path;
-    W.OnlyBodies = A->Rounds < 2 &&
+    W.OnlyBodies = A->Rounds < 2 && isSameCommand(W.LiveCommand, W.Command) &&
                    none_of(
                        A->Files,
                        [&](const auto &File) {
@@ -217,12 +241,9 @@ void Session::startCompiling(Attempt &Started) {
         Last != LastNeeded.end() && A->Rounds == 0)
       W.Needed = Last->second;
   }
-  std::vector<TranslationUnit> Commands;
-  for (const Attempt::UnitWork &W : A->Work)
-    Commands.push_back(Units[W.Unit].Unit);
   auto Post = Around.Post;
-  Around.Compiles.run([this, A, Commands, Post] {
-    compile(*A, Commands);
+  Around.Compiles.run([this, A, Post] {
+    compile(*A);
     Post([this, Id = A->Id, A] {
       if (InFlight == A)
         compiled(Id);
@@ -231,11 +252,10 @@ void Session::startCompiling(Attempt &Started) {
 }
 
 /// On the compile thread, which may touch nothing but A and Passes.
-void Session::compile(Attempt &A,
-                      const std::vector<TranslationUnit> &Commands) {
+void Session::compile(Attempt &A) {
   for (size_t I = 0; I != A.Work.size(); ++I) {
     // The new text first: a typo is told before the old text costs time.
-    compileNew(A, I, Commands[I]);
+    compileNew(A, I);
     A.Work[I].Failed = !A.Work[I].New;
     A.CompileFailed |= A.Work[I].Failed;
   }
@@ -246,7 +266,7 @@ void Session::compile(Attempt &A,
     if (W.Old)
       continue;
     Expected<CompileResult> R =
-        Around.Passes.compile(Commands[I], A.LiveTexts, A.Cancel.get());
+        Around.Passes.compile(W.LiveCommand, A.LiveTexts, A.Cancel.get());
     if (!R) {
       A.CannotCompile = toString(R.takeError());
       continue;
@@ -258,14 +278,14 @@ void Session::compile(Attempt &A,
       A.CannotCompile = fmt::format(
           "{}: the text that the program was built from does not compile "
           "with the recorded command: {}",
-          Commands[I].Path, R->Rendered);
+          W.LiveCommand.Path, R->Rendered);
   }
 }
 
 /// Only the edited bodies, if that is all that changed; else the whole unit.
-void Session::compileNew(Attempt &A, size_t Index,
-                         const TranslationUnit &Command) {
+void Session::compileNew(Attempt &A, size_t Index) {
   Attempt::UnitWork &W = A.Work[Index];
+  const TranslationUnit &Command = W.Command;
   if (W.New)
     return; // Of an earlier round.
   if (!W.Old && W.Warming)
@@ -317,7 +337,7 @@ void Session::warm(size_t Unit) {
   if (Warming.count(Unit))
     return;
   Live &Now = Generations[Current];
-  const TranslationUnit Command = Units[Unit].Unit;
+  const TranslationUnit Command = liveCommand(Unit);
   bool IsCompiled = Now.Compiled.count(Command.Path);
   auto Pending = std::make_shared<PendingUnit>();
   Warming[Unit] = Pending;
@@ -350,7 +370,7 @@ void Session::compiled(unsigned Id) {
   Attempt &A = *InFlight;
   A.Compiled = true;
   for (Attempt::UnitWork &W : A.Work)
-    if (W.Old)
+    if (W.Old && !(Units[W.Unit].Added && W.Old->Functions.empty()))
       Generations[Current].Compiled[Units[W.Unit].Unit.Path] = W.Old;
   learnFiles(A);
   wake();
@@ -487,9 +507,7 @@ Event Session::resume() {
   E.Generation = Generations[Current].Number;
   tell(E);
   Event Told = Past.back();
-  std::set<std::string> Dirty = dirtyFiles();
-  if (!Options.Manual && !Dirty.empty())
-    begin({Dirty.begin(), Dirty.end()}, Around.Time.now(), nullptr);
+  catchUp();
   return Told;
 }
 

@@ -1,6 +1,7 @@
 #ifndef HOTJIT_SESSION_SESSION_H
 #define HOTJIT_SESSION_SESSION_H
 
+#include "Project/CompileCommands.h"
 #include "Project/Saves.h"
 #include "Session/Event.h"
 #include "Session/PendingUnit.h"
@@ -28,17 +29,26 @@ struct ProjectUnit {
   /// a file newer than the program.
   std::optional<Verdict> Problem;
   bool Closed = false; ///< the program has closed the module that it is in
+  /// The program was not built from it: the compile commands list it since.
+  bool Added = false;
 };
 
 /// What a look for units of the program has found.
 struct FoundUnits {
   std::vector<ProjectUnit> Units;
   std::vector<std::string> Stale; ///< files newer than the program
+  /// Texts that the program was built from and that are not on the disk any
+  /// more, though they are known; sorted.
+  std::vector<TextSnapshot::Change> Superseded;
   std::vector<std::string> Notes; ///< for people: what was found, what not
+  std::string CommandsPath;       ///< of the compile commands
+  std::set<std::string> Listed;   ///< every file that they have a command for
 };
 
 struct SessionOptions {
   bool Manual = false; ///< compile and commit only when asked
+  /// Of the compile commands, real; empty: they never change.
+  std::string CommandsPath;
   QuietPolicy Quiet;
 };
 
@@ -94,6 +104,10 @@ public:
     Sink Tell;
     /// Session thread: from now on report changes of this file.
     std::function<void(const std::string &Path)> Watch;
+    /// Session thread: the units of Commands that belong to the program and
+    /// that it was not built from; their texts are kept in Known. May be null.
+    std::function<FoundUnits(const CompileCommands &Commands, Saves &Known)>
+        FindAdded;
   };
 
   Session(SessionOptions Options, std::vector<ProjectUnit> Units, Saves Known,
@@ -108,6 +122,11 @@ public:
   void warmUp();
 
   void filesChanged(const FileEvents &Events);
+
+  /// The program runs Texts, not what the disk has. Before the first event.
+  void startFrom(llvm::ArrayRef<TextSnapshot::Change> Texts);
+  /// Reloads what differs from what is live, as if it were saved now.
+  void catchUp();
 
   /// The program has loaded Module. Find looks for its units and keeps their
   /// texts. A unit that was closed is taken up again.
@@ -156,13 +175,22 @@ private:
   std::vector<std::string> savedAgain(const FileEvents &Events) const;
   std::optional<FileStatus> statusOf(llvm::StringRef Path) const;
   void startCompiling(Attempt &A);
-  void compile(Attempt &A, const std::vector<TranslationUnit> &Commands);
-  void compileNew(Attempt &A, size_t Work, const TranslationUnit &Command);
+  void compile(Attempt &A);
+  void compileNew(Attempt &A, size_t Work);
   void warm(size_t Unit);
   void compiled(unsigned Id);
   void reportDiagnostics(Attempt &A);
   void learnFiles(Attempt &A);
-  void takeUp(ProjectUnit Unit);
+  void takeUp(ProjectUnit Unit, const TextSnapshot &Built);
+
+  // The compile commands, in Commands.cpp.
+  bool commandsChanged(const FileEvents &Events);
+  bool readCommands();
+  void takeUpAdded(const CompileCommands &Now);
+  const TranslationUnit &liveCommand(size_t Unit) const;
+  const TranslationUnit &newCommand(size_t Unit) const;
+  bool hasOtherCommand(size_t Unit) const;
+  std::optional<Verdict> commandProblem(size_t Unit) const;
   void leaveClosed(const Attempt &A);
   Nanoseconds commitTime(const Attempt &A) const;
   void conclude();
@@ -199,6 +227,9 @@ private:
   SessionOptions Options;
   std::vector<ProjectUnit> Units;
   Saves Known; ///< the files as they are on the disk
+  /// The commands that the build has by now, of the units that were built with
+  /// another; by path.
+  std::map<std::string, TranslationUnit> OtherCommands;
   Surroundings Around;
 
   std::vector<Live> Generations; ///< what is live in each, 0 is the program

@@ -12,6 +12,7 @@
 // built from: what the program holds of it is unknown, and is not guessed.
 
 #include "Session/Startup.h"
+#include "Project/CommandChange.h"
 #include "Project/Includes.h"
 #include "Support/Error.h"
 #include "Support/FmtSupport.h"
@@ -180,14 +181,55 @@ unitsWithoutDebugInfo(const CompileCommands &Commands, const Image &Program,
   return Result;
 }
 
+/// The name by which the archive knows Module as it was loaded; empty: none.
+static std::string archiveKey(const FileSystem &FS, const ImageModule &Module) {
+  Expected<FileStatus> Status =
+      FS.status(Module.Executable ? "/proc/self/exe" : Module.Path);
+  if (Status)
+    return TextArchive::keyOf(Module.Path, *Status);
+  consumeError(Status.takeError());
+  return "";
+}
+
+namespace {
+/// The texts that modules were built from, as far as an earlier start kept
+/// them.
+class KnownTexts {
+public:
+  KnownTexts(const FileSystem &FS, const std::string &Folder)
+      : FS(FS), Archive(Folder) {}
+
+  const TextSnapshot &of(const ImageModule &Module) {
+    auto [It, IsNew] = Texts.try_emplace(Module.Index);
+    if (IsNew)
+      if (std::optional<TextSnapshot> Kept =
+              Archive.find(archiveKey(FS, Module)))
+        It->second = std::move(*Kept);
+    return It->second;
+  }
+
+private:
+  const FileSystem &FS;
+  TextArchive Archive;
+  std::map<size_t, TextSnapshot> Texts;
+};
+} // namespace
+
 /// Finds the unit's files that are not what it was built from.
-static void findStale(ProjectUnit &U, const FileSystem &FS,
-                      const TextSnapshot &Texts, const ImageModule &Module,
-                      std::set<std::string> &Stale) {
+static void findStale(
+    ProjectUnit &U, const FileSystem &FS, const TextSnapshot &Texts,
+    const ImageModule &Module, const TextSnapshot &Kept,
+    std::set<std::string> &Stale,
+    std::map<std::string, std::shared_ptr<const SourceText>> &Superseded) {
   for (const std::string &File : U.Files) {
     std::shared_ptr<const SourceText> Text = Texts.find(File);
     if (!Text)
       continue;
+    if (std::shared_ptr<const SourceText> Was = Kept.find(File)) {
+      if (Was->hash() != Text->hash())
+        Superseded[File] = std::move(Was);
+      continue;
+    }
     ImageSource Source{File, {}};
     for (const ImageSource &S : U.Built->Sources)
       if (S.Path == File)
@@ -233,6 +275,9 @@ Expected<FoundUnits> hotjit::findUnits(const FileSystem &FS,
   if (!Commands)
     return Commands.takeError();
 
+  Found.CommandsPath = Commands->path();
+  for (const TranslationUnit &Unit : Commands->units())
+    Found.Listed.insert(Unit.Path);
   IncludeScanner Scanner(FS);
   std::set<std::string> Files, Stale;
   for (const ImageUnit *B : Built) {
@@ -248,15 +293,121 @@ Expected<FoundUnits> hotjit::findUnits(const FileSystem &FS,
     Files.insert(U.Files.begin(), U.Files.end());
     Found.Units.push_back(std::move(U));
   }
+  KnownTexts Kept(FS, Options.CacheFolder);
+  // What the program was built with and an edit took away since is known, too.
+  erase_if(Files, [&](const std::string &File) {
+    if (!any_of(Modules, [&](size_t I) {
+          return Kept.of(Program.modules()[I]).find(File) != nullptr;
+        }))
+      return false;
+    Expected<FileStatus> Status = FS.status(File);
+    bool IsGone = !Status;
+    if (IsGone)
+      consumeError(Status.takeError());
+    return IsGone;
+  });
   // From here on the texts are ours: what is saved now is a change.
   if (Error E = Known.keepAll(Files))
     Found.Notes.push_back(toString(std::move(E)));
+  std::map<std::string, std::shared_ptr<const SourceText>> Superseded;
   for (ProjectUnit &U : Found.Units)
-    if (U.Built)
-      findStale(U, FS, Known.texts(), Program.modules()[U.Built->Module],
-                Stale);
+    if (U.Built) {
+      const ImageModule &Module = Program.modules()[U.Built->Module];
+      findStale(U, FS, Known.texts(), Module, Kept.of(Module), Stale,
+                Superseded);
+    }
+  for (const auto &[File, Text] : Superseded)
+    Found.Notes.push_back(fmt::format(
+        "{} was edited since the program was built, from a text that is known",
+        sys::path::filename(File)));
+  // What an #include named that is gone from the text now: the old text is
+  // compiled with it.
+  for (size_t I : Modules)
+    if (!Superseded.empty())
+      for (const auto &Entry : Kept.of(Program.modules()[I]).files())
+        if (!Known.texts().find(Entry.getKey()))
+          Superseded.try_emplace(Entry.getKey().str(), Entry.getValue());
+  Found.Superseded.assign(Superseded.begin(), Superseded.end());
   Found.Stale.assign(Stale.begin(), Stale.end());
   return Found;
+}
+
+/// The unit of the program whose module a file that is compiled by New goes
+/// into: nothing else may have objects in the folder of its target. Null: none,
+/// or it cannot be told.
+static const ImageUnit *neighbourOf(const TranslationUnit &New,
+                                    const CompileCommands &Commands,
+                                    const Image &Program,
+                                    const std::set<std::string> &Listed) {
+  const std::string Target = targetFolder(New);
+  const ImageUnit *Neighbour = nullptr;
+  for (const TranslationUnit &Other : Commands.units()) {
+    if (!Listed.count(Other.Path) || targetFolder(Other) != Target)
+      continue;
+    std::vector<const ImageUnit *> Built = Program.findUnits(Other.Path);
+    if (Built.size() != 1 ||
+        (Neighbour && Neighbour->Module != Built.front()->Module))
+      return nullptr;
+    Neighbour = Built.front();
+  }
+  return Neighbour;
+}
+
+FoundUnits hotjit::findAddedUnits(const FileSystem &FS, Image &Program,
+                                  const ProjectOptions &Options,
+                                  const CompileCommands &Commands,
+                                  const std::set<std::string> &Listed,
+                                  Saves &Known) {
+  FoundUnits Found;
+  Expected<std::vector<GlobPattern>> Include = compileGlobs(Options.Include);
+  Expected<std::vector<GlobPattern>> Exclude = compileGlobs(Options.Exclude);
+  if (!Include || !Exclude) { // The start would have failed.
+    consumeError(Include.takeError());
+    consumeError(Exclude.takeError());
+    return Found;
+  }
+  for (const TranslationUnit &Unit : Commands.units()) {
+    if (Listed.count(Unit.Path) || !Program.findUnits(Unit.Path).empty() ||
+        !isWanted(Unit.Path, *Include, *Exclude))
+      continue;
+    const ImageUnit *Neighbour = neighbourOf(Unit, Commands, Program, Listed);
+    if (!Neighbour || Commands.findUnits(Unit.Path).size() != 1) {
+      Found.Notes.push_back(fmt::format(
+          "{}: is new, and not known to belong to this program", Unit.Path));
+      continue;
+    }
+    if (Error E = Known.keep(Unit.Path)) {
+      Found.Notes.push_back(toString(std::move(E)));
+      continue;
+    }
+    ProjectUnit U;
+    U.Unit = Unit;
+    U.Unit.ByGCC = Neighbour->By == Producer::GCC;
+    U.Built = &Program.addUnit(Unit.Path, *Neighbour);
+    U.Files.insert(Unit.Path); // What it includes a compile will tell.
+    U.Added = true;
+    Found.Units.push_back(std::move(U));
+  }
+  return Found;
+}
+
+std::vector<BuiltTexts> hotjit::builtTexts(const FileSystem &FS,
+                                           const Image &Program,
+                                           const FoundUnits &Found,
+                                           const Saves &Known) {
+  TextSnapshot OnDisk = Known.texts();
+  TextSnapshot Texts = OnDisk.with(Found.Superseded);
+  std::map<size_t, std::vector<TextSnapshot::Change>> OfModule;
+  for (const ProjectUnit &U : Found.Units)
+    if (U.Built && !(U.Problem && U.Problem->Code == Reason::StaleSource))
+      for (const std::string &File : U.Files)
+        OfModule[U.Built->Module].push_back({File, Texts.find(File)});
+  std::vector<BuiltTexts> Result;
+  for (auto &[Module, Files] : OfModule)
+    if (std::string Key = archiveKey(FS, Program.modules()[Module]);
+        !Key.empty())
+      Result.push_back({std::move(Key), TextSnapshot().with(Files)});
+  return Result;
 }
 
 Expected<Project> hotjit::findProject(const FileSystem &FS, const Clock &C,

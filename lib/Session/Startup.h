@@ -3,11 +3,13 @@
 
 #include "Image/Image.h"
 #include "Project/CompileCommands.h"
+#include "Project/TextArchive.h"
 #include "Session/Session.h"
 
 namespace hotjit {
 
 struct ProjectOptions {
+  std::string CacheFolder;          ///< of TextArchive
   std::string BuildDirectory;       ///< empty: find it
   std::vector<std::string> Include; ///< globs on absolute paths; empty: all
   std::vector<std::string> Exclude;
@@ -33,6 +35,24 @@ llvm::Expected<FoundUnits> findUnits(const FileSystem &FS, const Image &Program,
                                      const ProjectOptions &Options,
                                      llvm::ArrayRef<size_t> Modules,
                                      Saves &Known);
+
+/// The units of Commands that belong to the program and that it was not built
+/// from: they are not among the files that were Listed at its start. Makes them
+/// known to Program, and keeps their texts in Known. Notes say which files do
+/// not belong to it.
+FoundUnits findAddedUnits(const FileSystem &FS, Image &Program,
+                          const ProjectOptions &Options,
+                          const CompileCommands &Commands,
+                          const std::set<std::string> &Listed, Saves &Known);
+
+/// Keeps, for later starts, the texts that each module of Program was built
+/// from: those of Units that are trusted. Any thread; reads no file.
+struct BuiltTexts {
+  std::string Key; ///< of TextArchive
+  TextSnapshot Texts;
+};
+std::vector<BuiltTexts> builtTexts(const FileSystem &FS, const Image &Program,
+                                   const FoundUnits &Found, const Saves &Known);
 
 } // namespace hotjit
 

@@ -23,6 +23,8 @@ struct Session::Live {
   TextSnapshot Texts;
   /// The units as compiled from Texts, as far as somebody asked; by path.
   std::map<std::string, std::shared_ptr<CompiledUnit>> Compiled;
+  /// The commands of those that were not compiled as they were built; by path.
+  std::map<std::string, TranslationUnit> Commands;
   Adopted Added;
   /// Names of functions that do not run the body they were built with, by
   /// unit and symbol, with the generation that their body is from.
@@ -66,7 +68,9 @@ struct Session::Attempt {
   unsigned Rounds = 0;
 
   struct UnitWork {
-    size_t Unit = 0; ///< index into Units
+    size_t Unit = 0;             ///< index into Units
+    TranslationUnit LiveCommand; ///< of Old
+    TranslationUnit Command;     ///< of New
     std::shared_ptr<CompiledUnit> Old;
     std::shared_ptr<CompiledUnit> New;
     /// The unit from the live text, if somebody is about to compile it.

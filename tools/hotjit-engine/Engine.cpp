@@ -178,6 +178,8 @@ Error Engine::startSession() {
   TheImage = std::move(*I);
 
   Where.BuildDirectory = orEmpty(Options.build_dir);
+  if (Options.cache_dir)
+    Where.CacheFolder = std::string(Options.cache_dir) + "/texts";
   Where.Include = toVector(Options.include);
   Where.Exclude = toVector(Options.exclude);
   Expected<Project> P = findProject(Files, Time, *TheImage, Where);
@@ -208,6 +210,14 @@ Error Engine::startSession() {
     watch(File.getKey().str());
 
   SessionOptions How;
+  if (Expected<std::string> Real = Files.realPath(P->Found.CommandsPath)) {
+    How.CommandsPath = *Real;
+    watch(*Real);
+    watch(
+        P->Found.CommandsPath); // A link, perhaps, that leads elsewhere later.
+  } else {
+    consumeError(Real.takeError());
+  }
   How.Manual = Options.trigger == HOTJIT_TRIGGER_MANUAL;
   if (Options.debounce_ms != UINT32_MAX)
     How.Quiet.Quiet = std::chrono::milliseconds(Options.debounce_ms);
@@ -218,13 +228,21 @@ Error Engine::startSession() {
   Ready.Functions = TheImage->functionCount();
   Ready.Stale = Found.Stale;
   Ready.Notes = Found.Notes;
+  keepTexts(Found, P->Known);
+  std::vector<TextSnapshot::Change> Superseded = std::move(Found.Superseded);
   TheSession = std::make_unique<Session>(
       How, std::move(Found.Units), std::move(P->Known),
       Session::Surroundings{
           Files, Time, *Passes, *Compiles, *Warms, *L,
           [this](std::function<void()> F) { Inbox.post(std::move(F)); },
           [this](const Event &E) { tell(E); },
-          [this](const std::string &Path) { watch(Path); }});
+          [this](const std::string &Path) { watch(Path); },
+          [this, Listed = std::move(Found.Listed)](
+              const CompileCommands &Commands, hotjit::Saves &Known) {
+            return findAddedUnits(Files, *TheImage, Where, Commands, Listed,
+                                  Known);
+          }});
+  TheSession->startFrom(Superseded);
   // A file saved while we were reading would have gone unnoticed.
   FileEvents Again;
   Again.Rescan = true;
@@ -232,6 +250,7 @@ Error Engine::startSession() {
   Ready.Elapsed = Time.now() - Started;
   TheSession->announce(Ready);
   TheSession->filesChanged(Again);
+  TheSession->catchUp();
   TheSession->warmUp();
   return Error::success();
 }
@@ -253,12 +272,24 @@ void Engine::lookAtModules() {
         TheImage->modules()[Module], [&](hotjit::Saves &Known) {
           Expected<FoundUnits> Found =
               findUnits(Files, *TheImage, Where, {Module}, Known);
-          if (Found)
+          if (Found) {
+            keepTexts(*Found, Known);
             return std::move(*Found);
+          }
           L->warning("{}: {}", TheImage->modules()[Module].Path,
                      toString(Found.takeError()));
           return FoundUnits();
         });
+}
+
+/// For the next start of what Found is about: in the background.
+void Engine::keepTexts(const FoundUnits &Found, const hotjit::Saves &Known) {
+  Warms->run([Texts = builtTexts(Files, *TheImage, Found, Known), this] {
+    for (const BuiltTexts &Module : Texts)
+      if (Error E =
+              TextArchive(Where.CacheFolder).keep(Module.Key, Module.Texts))
+        L->warning("{}", toString(std::move(E)));
+  });
 }
 
 void Engine::watch(const std::string &Path) {

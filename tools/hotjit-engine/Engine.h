@@ -36,6 +36,7 @@ private:
   llvm::Error startSession();
   /// Takes up what the program has loaded and closed since the last look.
   void lookAtModules();
+  void keepTexts(const FoundUnits &Found, const hotjit::Saves &Known);
   llvm::Error initialize(ProgramAddr Function);
 
   // Requests.cpp
