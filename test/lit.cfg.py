@@ -75,6 +75,7 @@ config.substitutions += [
     ("%{source}", config.hotjit_source),
     ("%{lua}", os.path.join(config.hotjit_build, "programs", "lua")),
     ("%{btop}", os.path.join(config.hotjit_build, "programs", "btop")),
+    ("%{libcxx}", os.path.join(config.hotjit_build, "programs", "libcxx")),
     ("%{redis}", os.path.join(config.hotjit_build, "programs", "redis")),
     ("%{leveldb}", os.path.join(config.hotjit_build, "programs", "leveldb")),
     ("%{redis-edits}", lit_config.params.get("redis-edits", "30")),
