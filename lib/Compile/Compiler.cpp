@@ -1,22 +1,15 @@
-// One compile: the command becomes an invocation, the invocation runs on a
-// snapshot of the texts, and what Clang made of it is kept as facts and
-// unoptimized IR. Everything that Clang needs is made here and dropped here; of
-// other compiles only parsed preambles are used, if they fit. Nothing is
-// printed or written.
+// Which of the ways to compile a text is taken: the whole unit, the edited
+// bodies behind a preamble that is kept, or the rest of a run that has begun
+// before the edit. All give the same code.
 
 #include "Compile/Compiler.h"
-#include "Compile/Consumer.h"
-#include "Compile/Diagnostics.h"
-#include "Compile/Invocation.h"
+#include "Compile/CompileRun.h"
+#include "Compile/HeadStart.h"
 #include "Compile/PartialUnit.h"
 #include "Compile/Preambles.h"
-#include "Compile/SnapshotFileSystem.h"
 #include "Support/Error.h"
-#include "clang/Basic/Stack.h"
-#include "clang/Frontend/CompilerInstance.h"
-#include "llvm/IR/DiagnosticInfo.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/TargetSelect.h"
-#include "llvm/Support/raw_ostream.h"
 #include <chrono>
 #include <map>
 #include <mutex>
@@ -28,12 +21,13 @@ struct Compiler::State {
   std::time_t Started =
       std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   Preambles Kept;
+  HeadStarts Ahead;
+  std::atomic<size_t> HeadStartsUsed{0};
 
   /// What was edited last in a unit: it may be edited again.
   struct Edit {
-    ContentHash Hash; ///< of the text that Text is of
-    UnitText Text;
-    uint32_t FirstParsed;
+    size_t Body; ///< the first that was parsed; edits of bodies keep numbers
+    std::set<std::string> Needed;
   };
   void noteEdit(const std::string &Unit, Edit Last) {
     std::lock_guard Lock(M);
@@ -64,130 +58,27 @@ Compiler::Compiler() : S(std::make_unique<State>()) {
 
 Compiler::~Compiler() = default;
 
-/// Runs the front end. False: the input could not be opened, or cancelled.
-static bool run(clang::CompilerInstance &Instance, UnitRun &Run) {
-  CompileAction Action(Run);
-  const clang::FrontendInputFile &Input =
-      Instance.getFrontendOpts().Inputs.front();
-  if (!Action.BeginSourceFile(Instance, Input))
-    return false;
-  bool Done = true;
-  if (llvm::Error E = Action.Execute()) {
-    llvm::consumeError(std::move(E)); // It was reported as a diagnostic.
-    Done = false;
-  }
-  Action.EndSourceFile();
-  return Done;
-}
-
-namespace {
-
-/// Everything that one compile is made of.
-struct Attempt {
-  Attempt(const TranslationUnit &Unit, const TextSnapshot &Texts)
-      : Unit(Unit), Texts(Texts),
-        Files(llvm::makeIntrusiveRefCnt<SnapshotFileSystem>(Texts,
-                                                            Unit.Directory)) {
-    // Sema moves to a new stack before this one is used up.
-    clang::noteBottomOfStack();
-  }
-
-  llvm::Error prepare(std::time_t Started);
-  std::unique_ptr<llvm::MemoryBuffer> mainText() const;
-  llvm::Expected<CompileResult>
-  run(const PartialPlan *Only, const CancelFlag *Cancel, std::string &Doubt);
-
-  const TranslationUnit &Unit;
-  const TextSnapshot &Texts;
-  const Nanoseconds Start = RealClock().now();
-  llvm::IntrusiveRefCntPtr<SnapshotFileSystem> Files;
-  std::shared_ptr<clang::CompilerInvocation> Invocation;
-};
-
-} // namespace
-
-llvm::Error Attempt::prepare(std::time_t Started) {
-  auto Made = createInvocation(Unit, Files, Started);
-  if (!Made)
-    return Made.takeError();
-  Invocation = std::move(*Made);
-  Files->forgetOpened(); // What the driver looked at is no source.
-  return llvm::Error::success();
-}
-
-/// Null if the snapshot does not have the unit's file.
-std::unique_ptr<llvm::MemoryBuffer> Attempt::mainText() const {
-  std::shared_ptr<const SourceText> Source = Texts.find(Unit.Path);
-  if (!Source)
-    return nullptr;
-  return llvm::MemoryBuffer::getMemBufferCopy(Source->text(), Unit.Path);
-}
-
-llvm::Expected<CompileResult> Attempt::run(const PartialPlan *Only,
-                                           const CancelFlag *Cancel,
-                                           std::string &Doubt) {
-  CompileResult Result;
-  auto Compiled = std::make_unique<CompiledUnit>();
-  Compiled->Path = Unit.Path;
-  Compiled->Code.Context = std::make_unique<llvm::LLVMContext>();
-  // Without a handler LLVM ends the process at the first error.
-  Compiled->Code.Context->setDiagnosticHandlerCallBack(
-      [](const llvm::DiagnosticInfo *, void *) {});
-
-  DiagnosticCollector Collector(Invocation->getDiagnosticOpts(), *Files);
-  Collector.WarnsOfMainFileOnly = Unit.ByGCC;
-  if (Only)
-    for (size_t Touched : Only->Bodies.Touched)
-      Collector.Within.push_back(Only->Bodies.Bodies[Touched]);
-  clang::CompilerInstance Instance(Invocation);
-  Instance.setVirtualFileSystem(Files);
-  Instance.setVerboseOutputStream(std::make_unique<llvm::raw_null_ostream>());
-  Instance.createDiagnostics(&Collector, /*ShouldOwnClient=*/false);
-  if (!Instance.createTarget())
-    return makeError("{}: {}", Unit.Path, Collector.Rendered);
-
-  UnitRun Run{.Context = *Compiled->Code.Context,
-              .Files = *Files,
-              .Cancel = Cancel,
-              .Only = Only,
-              .ByGCC = Unit.ByGCC,
-              .Unit = *Compiled};
-  bool IsDone = ::run(Instance, Run);
-  Doubt = std::move(Run.Doubt);
-  if (Collector.ErrorElsewhere)
-    Doubt = "an error outside the edited bodies";
-  Result.Cancelled = Run.Cancelled;
-  Result.Lower = Run.Lower;
-  Result.Parse = RealClock().now() - Start - Run.Lower;
-  Result.Diagnostics = std::move(Collector.Items);
-  Result.Rendered = std::move(Collector.Rendered);
-  if (!IsDone || !Run.Module || Run.Cancelled)
-    return Result;
-  Compiled->Settings = settingsOf(Instance.getInvocation(), Unit);
-  Compiled->Files.assign(Files->opened().begin(), Files->opened().end());
-  Compiled->Code.Module = std::move(Run.Module);
-  Result.Unit = std::move(Compiled);
-  return Result;
-}
-
 llvm::Expected<CompileResult> Compiler::compile(const TranslationUnit &Unit,
                                                 const TextSnapshot &Texts,
                                                 const CancelFlag *Cancel) {
-  Attempt A(Unit, Texts);
-  if (llvm::Error E = A.prepare(S->Started))
+  CompileRun Run(Unit, Texts);
+  if (llvm::Error E = Run.prepare(S->Started))
     return std::move(E);
   std::string Doubt;
-  return A.run(/*Only=*/nullptr, Cancel, Doubt);
+  return Run.run(/*Only=*/nullptr, Cancel, Doubt);
 }
 
 llvm::Expected<std::optional<CompileResult>>
 Compiler::compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
                         const BodiesRequest &Request, std::string &Why,
                         const CancelFlag *Cancel) {
-  std::shared_ptr<const Preamble> Start; // lives as long as A
-  Attempt A(Unit, Texts);
+  std::shared_ptr<const Preamble> Start; // lives as long as Run
+  // As the compile before left them; made anew when this one is done.
+  std::unique_ptr<HeadStart> Ahead = S->Ahead.take(Unit.Path);
+  llvm::scope_exit Discard([&] { S->Ahead.discard(std::move(Ahead)); });
+  CompileRun Run(Unit, Texts);
   std::shared_ptr<const SourceText> Before = Request.OldTexts.find(Unit.Path);
-  std::unique_ptr<llvm::MemoryBuffer> Text = A.mainText();
+  std::unique_ptr<llvm::MemoryBuffer> Text = Run.mainText();
   if (!Before || !Text) {
     Why = "the text of the unit's file is not kept";
     return std::nullopt;
@@ -195,61 +86,113 @@ Compiler::compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
   // Reading the command takes longer than comparing the texts.
   Start = S->Kept.find(Unit, Text->getBuffer(), Texts, ~0U);
   if (!Start)
-    if (llvm::Error E = A.prepare(S->Started))
+    if (llvm::Error E = Run.prepare(S->Started))
       return std::move(E);
-  std::optional<BodyMatch> Match =
-      matchBodies(Before->text(), Request.Old.Text, Text->getBuffer(),
-                  Start ? Start->language() : A.Invocation->getLangOpts(), Why);
+  std::optional<BodyMatch> Match = matchBodies(
+      Before->text(), Request.Old.Text, Text->getBuffer(),
+      Start ? Start->language() : Run.Invocation->getLangOpts(), Why);
   std::optional<PartialPlan> Plan =
       Match ? planPartial(Request, std::move(*Match), Why) : std::nullopt;
   if (!Plan)
     return std::nullopt;
-
   if (Start && Start->length() > Plan->firstParsed())
     Start = S->Kept.find(Unit, Text->getBuffer(), Texts, Plan->firstParsed());
-  if (Start)
-    A.Invocation = Start->start(*A.Files, std::move(Text));
-  else if (!A.Invocation)
-    if (llvm::Error E = A.prepare(S->Started))
-      return std::move(E);
-  prepareForBodies(*A.Invocation);
-  auto Result = A.run(&*Plan, Cancel, Why);
-  if (!Result)
-    return Result.takeError();
-  if (!Why.empty())
+  S->noteEdit(Unit.Path, {Plan->firstBody(), Request.Needed});
+
+  std::optional<CompileResult> Result;
+  if (Ahead &&
+      Ahead->serves(Unit, Texts, Text->getBuffer(), Start.get(), *Plan))
+    Result = Ahead->finish(*Plan, Text->getBuffer(), Cancel, Why);
+  S->HeadStartsUsed += Result.has_value();
+  if (!Result) {
+    if (Start)
+      Run.Invocation = Start->start(Run.files(), std::move(Text));
+    else if (!Run.Invocation)
+      if (llvm::Error E = Run.prepare(S->Started))
+        return std::move(E);
+    prepareForBodies(*Run.Invocation);
+    auto Made = Run.run(&*Plan, Cancel, Why);
+    if (!Made)
+      return Made.takeError();
+    Result = std::move(*Made);
+  }
+  if (!Why.empty() ||
+      (Result->Unit && !completeFacts(*Result->Unit, *Plan, Why)))
     return std::nullopt;
-  if (Result->Unit && !completeFacts(*Result->Unit, *Plan, Why))
-    return std::nullopt;
-  if (Result->Unit)
-    S->noteEdit(Unit.Path, {Texts.find(Unit.Path)->hash(), Result->Unit->Text,
-                            Plan->firstParsed()});
-  return std::move(*Result);
+  return Result;
 }
 
-void Compiler::warm(const TranslationUnit &Unit, const TextSnapshot &Texts) {
-  Attempt A(Unit, Texts);
-  std::unique_ptr<llvm::MemoryBuffer> Text = A.mainText();
-  if (!Text)
-    return;
-  std::optional<State::Edit> Last = S->lastEdit(Unit.Path);
-  std::shared_ptr<const Preamble> Start = S->Kept.find(
-      Unit, Text->getBuffer(), Texts, Last ? Last->FirstParsed : ~0U);
-  bool WantsDeep =
-      Last && Last->FirstParsed - (Start ? Start->length() : 0) > DeepFrom;
+/// Keeps preambles of the unit parsed: of its #includes, and if it is long, of
+/// what stands above the body that was edited last. Live: the unit as compiled
+/// from Texts, if it was.
+static void keepPreambles(CompileRun &Run, Preambles &Kept,
+                          const TranslationUnit &Unit,
+                          const TextSnapshot &Texts,
+                          const llvm::MemoryBuffer &Text, std::time_t Started,
+                          const UnitText *Facts, uint32_t UpTo) {
+  std::shared_ptr<const Preamble> Start =
+      Kept.find(Unit, Text.getBuffer(), Texts, UpTo);
+  bool WantsDeep = Facts && UpTo - (Start ? Start->length() : 0) > DeepFrom;
   if (Start && !WantsDeep)
     return;
-  if (llvm::Error E = A.prepare(S->Started))
+  if (llvm::Error E = Run.prepare(Started))
     return llvm::consumeError(std::move(E)); // Compiling it will tell.
-  auto Keep = [&](const UnitText *Facts, uint32_t UpTo) {
-    if (auto Parsed = Preamble::parse(Unit, *A.Invocation, *Text, Texts,
-                                      A.Files, Facts, UpTo))
-      S->Kept.keep(Unit.Path, /*IsDeep=*/Facts, std::move(Parsed));
+  auto Keep = [&](const UnitText *Above, uint32_t To) {
+    if (auto Parsed = Preamble::parse(Unit, *Run.Invocation, Text, Texts,
+                                      Run.sharedFiles(), Above, To))
+      Kept.keep(Unit.Path, /*IsDeep=*/Above, std::move(Parsed));
   };
   if (!Start)
     Keep(nullptr, 0);
-  if (WantsDeep && Last->Hash == Texts.find(Unit.Path)->hash())
-    Keep(&Last->Text, Last->FirstParsed);
+  if (WantsDeep)
+    Keep(Facts, UpTo);
 }
 
-size_t Compiler::bytesKept() const { return S->Kept.bytesKept(); }
+void Compiler::warm(const TranslationUnit &Unit, const TextSnapshot &Texts,
+                    std::shared_ptr<const CompiledUnit> Live) {
+  S->Ahead.sweep();
+  CompileRun Run(Unit, Texts);
+  std::unique_ptr<llvm::MemoryBuffer> Text = Run.mainText();
+  if (!Text)
+    return;
+  std::optional<State::Edit> Last;
+  if (Live)
+    Last = S->lastEdit(Unit.Path);
+  if (Last && Last->Body >= Live->Text.Bodies.size())
+    Last.reset();
+  uint32_t UpTo = Last ? Live->Text.Bodies[Last->Body].Begin : ~0U;
+  keepPreambles(Run, S->Kept, Unit, Texts, *Text, S->Started,
+                Last ? &Live->Text : nullptr, UpTo);
+  if (!Last || S->Kept.limit() == 0)
+    return;
+  std::shared_ptr<const Preamble> Start =
+      S->Kept.find(Unit, Text->getBuffer(), Texts, UpTo);
+  BodyMatch Same;
+  Same.Bodies = Live->Text.Bodies;
+  Same.Touched = {Last->Body};
+  Same.Shifts = {{~0U, 0}};
+  std::string Why;
+  std::optional<PartialPlan> Plan =
+      planPartial({*Live, Texts, Last->Needed}, std::move(Same), Why);
+  if (!Plan || Plan->firstBody() != Last->Body)
+    return;
+  if (!Start) {
+    // Files that are not the project's are compared by preambles only.
+    if (Live->Files.size() != 1)
+      return;
+    if (llvm::Error E = Run.prepare(S->Started))
+      return llvm::consumeError(std::move(E));
+  }
+  auto Ahead = HeadStart::begin({Unit, Texts, std::move(Live), std::move(Start),
+                                 Run.Invocation, std::move(*Plan), Last->Body});
+  if (Ahead)
+    S->Ahead.keep(std::move(*Ahead));
+  else
+    llvm::consumeError(Ahead.takeError()); // It is as fast as it was.
+}
+
+size_t Compiler::bytesKept() const {
+  return S->Kept.bytesKept() + S->Ahead.bytesKept();
+}
+size_t Compiler::headStartsUsed() const { return S->HeadStartsUsed; }
 void Compiler::setLimit(size_t Bytes) { S->Kept.setLimit(Bytes); }

@@ -41,7 +41,14 @@ void UnitConsumer::HandleTranslationUnit(clang::ASTContext &Context) {
   collectTypeFacts(Decls, Tags, Run.Unit);
   collectBodies(Context, *Code, Run.Unit);
   Run.Unit.Text.Counter = Preprocessor.getCounterValue();
+  takeModule();
+}
+
+/// The generator refers to the module's context, which may be used on another
+/// thread before this run is torn down.
+void UnitConsumer::takeModule() {
   Run.Module = Code->ReleaseModule();
+  Code.reset();
 }
 
 namespace {

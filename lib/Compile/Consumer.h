@@ -10,6 +10,7 @@
 #include "clang/Frontend/FrontendAction.h"
 #include "clang/Lex/Preprocessor.h"
 #include "llvm/ADT/StringSet.h"
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,13 +25,26 @@ struct PartialPlan {
   /// Symbols that must be defined afterwards, if there is code for them.
   llvm::StringSet<> Wanted;
 
-  /// Where the first body that is parsed begins.
+  /// The first body that is parsed; how many there are if none is.
+  size_t firstBody() const { return llvm::find(Parsed, true) - Parsed.begin(); }
+  /// Where it begins.
   uint32_t firstParsed() const {
-    for (size_t I = 0; I != Parsed.size(); ++I)
-      if (Parsed[I])
-        return Bodies.Bodies[I].Begin;
-    return ~0U;
+    size_t First = firstBody();
+    return First == Parsed.size() ? ~0U : Bodies.Bodies[First].Begin;
   }
+};
+
+/// Stops a run of the front end at a body, on the run's thread.
+class PauseAtBody {
+public:
+  explicit PauseAtBody(size_t Body) : Body(Body) {}
+  virtual ~PauseAtBody() = default;
+  /// Called when the opening brace has been read. May change the plan, as far
+  /// as bodies from this one on are concerned, and the text behind the brace.
+  virtual void wait(clang::Preprocessor &P) = 0;
+
+  const size_t Body;             ///< of the plan
+  std::function<void()> Resumed; ///< called after wait()
 };
 
 /// What one run of the front end works on and leaves behind.
@@ -39,6 +53,7 @@ struct UnitRun {
   SnapshotFileSystem &Files;
   const CancelFlag *Cancel = nullptr;
   const PartialPlan *Only = nullptr; ///< null: the whole unit
+  PauseAtBody *Pause = nullptr;      ///< null: do not stop
   bool ByGCC = false;                ///< what the program has of the unit
 
   CompiledUnit &Unit; ///< facts, if there was no error
@@ -133,6 +148,7 @@ public:
   void HandleTranslationUnit(clang::ASTContext &Context) override;
 
 protected:
+  void takeModule();
   Stopwatch watch() { return Stopwatch(Run.Lower, Depth); }
   bool isCancelled() {
     Run.Cancelled |= Run.Cancel && Run.Cancel->load(std::memory_order_relaxed);

@@ -51,6 +51,11 @@ bool PartialConsumer::shouldSkipFunctionBody(clang::Decl *D) {
   // Whoever calls it knows it from the old code.
   std::optional<size_t> Body =
       skippableBody(*F, Context->getSourceManager(), Plan.Bodies.Bodies);
+  if (Body && Run.Pause && *Body == Run.Pause->Body) {
+    Run.Pause->wait(Preprocessor);
+    Run.Pause->Resumed();
+    Run.Pause = nullptr;
+  }
   return Body && !Plan.Parsed[*Body];
 }
 
@@ -308,5 +313,5 @@ void PartialConsumer::HandleTranslationUnit(clang::ASTContext &C) {
   addDeclFacts(Decls, Run.Unit, Tags);
   collectTypeFacts(Decls, Tags, Run.Unit);
   collectBodies(C, *Code, Run.Unit);
-  Run.Module = Code->ReleaseModule();
+  takeModule();
 }

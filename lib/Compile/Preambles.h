@@ -89,6 +89,7 @@ public:
   void keep(llvm::StringRef Unit, bool IsDeep,
             std::shared_ptr<const Preamble> P);
   size_t bytesKept() const;
+  size_t limit() const;
   void setLimit(size_t Bytes);
 
 private:

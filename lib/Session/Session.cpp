@@ -338,14 +338,16 @@ void Session::warm(size_t Unit) {
     return;
   Live &Now = Generations[Current];
   const TranslationUnit Command = liveCommand(Unit);
-  bool IsCompiled = Now.Compiled.count(Command.Path);
+  std::shared_ptr<CompiledUnit> Compiled;
+  if (auto It = Now.Compiled.find(Command.Path); It != Now.Compiled.end())
+    Compiled = It->second;
   auto Pending = std::make_shared<PendingUnit>();
   Warming[Unit] = Pending;
   auto Post = Around.Post;
   Around.Warms.run([=, this, Texts = Now.Texts, Number = Now.Number,
                     &Passes = Around.Passes] {
     std::shared_ptr<CompiledUnit> Old;
-    if (!IsCompiled && Pending->begin()) {
+    if (!Compiled && Pending->begin()) {
       if (Expected<CompileResult> R = Passes.compile(Command, Texts, nullptr))
         Old = std::move(R->Unit);
       else
@@ -354,7 +356,7 @@ void Session::warm(size_t Unit) {
         Old->Code = UnitCode();
       Pending->finish(Old);
     }
-    Passes.warm(Command, Texts);
+    Passes.warm(Command, Texts, Compiled ? Compiled : Old);
     Post([=, this] {
       if (auto It = Warming.find(Unit);
           It != Warming.end() && It->second == Pending)
@@ -440,11 +442,9 @@ void Session::conclude() {
     return startCompiling(*A);
   }
   reportDiagnostics(*A);
-  bool IsLive = End->What == Event::Kind::Reloaded;
   finish(std::move(*End));
-  if (IsLive)
-    for (const Attempt::UnitWork &W : A->Work)
-      warm(W.Unit);
+  for (const Attempt::UnitWork &W : A->Work)
+    warm(W.Unit);
 }
 
 void Session::reportDiagnostics(Attempt &A) {

@@ -28,7 +28,8 @@ public:
                 const BodiesRequest &Request, std::string &Why,
                 const CancelFlag *Cancel) = 0;
   /// On the warming thread: as Compiler::warm.
-  virtual void warm(const TranslationUnit &Unit, const TextSnapshot &Texts) = 0;
+  virtual void warm(const TranslationUnit &Unit, const TextSnapshot &Texts,
+                    std::shared_ptr<const CompiledUnit> Live) = 0;
 
   virtual llvm::Expected<PlanOrRefusal> diff(llvm::ArrayRef<UnitChange> Changes,
                                              const Adopted &Earlier) = 0;

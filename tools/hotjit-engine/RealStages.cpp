@@ -56,8 +56,9 @@ Expected<std::optional<CompileResult>> RealStages::compileBodies(
                    Unit.Path, Difference);
 }
 
-void RealStages::warm(const TranslationUnit &Unit, const TextSnapshot &Texts) {
-  Compiles.warm(Unit, Texts);
+void RealStages::warm(const TranslationUnit &Unit, const TextSnapshot &Texts,
+                      std::shared_ptr<const CompiledUnit> Live) {
+  Compiles.warm(Unit, Texts, std::move(Live));
 }
 
 Expected<PlanOrRefusal> RealStages::diff(ArrayRef<UnitChange> Changes,

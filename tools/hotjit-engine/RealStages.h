@@ -31,7 +31,8 @@ public:
   compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
                 const BodiesRequest &Request, std::string &Why,
                 const CancelFlag *Cancel) override;
-  void warm(const TranslationUnit &Unit, const TextSnapshot &Texts) override;
+  void warm(const TranslationUnit &Unit, const TextSnapshot &Texts,
+            std::shared_ptr<const CompiledUnit> Live) override;
   llvm::Expected<PlanOrRefusal> diff(llvm::ArrayRef<UnitChange> Changes,
                                      const Adopted &Earlier) override;
   llvm::Expected<PlanOrRefusal> planReinit(const UnitChange &Live,

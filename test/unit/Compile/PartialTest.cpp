@@ -31,8 +31,8 @@ std::vector<std::string> codeOf(const CompiledUnit &Unit) {
   return Result;
 }
 
-/// Compiles the bodies that make Old to New; what comes out must agree with
-/// the whole of New.
+/// Compiles the bodies that make Old to New, from the beginning and from a head
+/// start; what comes out must agree with the whole of New.
 class Partial : public ::testing::Test {
 protected:
   Outcome edit(const std::string &Path, SourceFiles Old, SourceFiles New,
@@ -53,9 +53,21 @@ protected:
 
   Outcome again(const TranslationUnit &Unit, const TextSnapshot &Before,
                 const TextSnapshot &After, std::set<std::string> Needed = {}) {
-    Outcome Result;
     if (Warm)
       TheCompiler.warm(Unit, Before);
+    Outcome First = compileBodies(Unit, Before, After, Needed);
+    TheCompiler.warm(Unit, Before, Live);
+    Outcome Second = compileBodies(Unit, Before, After, Needed);
+    EXPECT_EQ(First.Why, Second.Why);
+    EXPECT_EQ(First.Rendered, Second.Rendered);
+    EXPECT_EQ(First.Code, Second.Code);
+    return Second;
+  }
+
+  Outcome compileBodies(const TranslationUnit &Unit, const TextSnapshot &Before,
+                        const TextSnapshot &After,
+                        std::set<std::string> Needed) {
+    Outcome Result;
     auto Made = TheCompiler.compileBodies(
         Unit, After, {*Live, Before, std::move(Needed)}, Result.Why);
     if (!Made) {
@@ -92,7 +104,7 @@ protected:
 
   Compiler TheCompiler;
   Agreement Compiled;
-  std::unique_ptr<CompiledUnit> Live;
+  std::shared_ptr<CompiledUnit> Live;
   bool Warm = true;
 };
 
@@ -499,7 +511,6 @@ TEST_F(Partial, WhatStandsAboveIsKeptParsed) {
   std::string New = with(Old, "f7(x) +", "f8(x) * 3 + f9(x) +");
   Outcome O = editC(Old, Middle);
   ASSERT_TRUE(O.Partial) << O.Why;
-  EXPECT_EQ(TheCompiler.bytesKept(), 0u); // It has no #include.
   Live = std::move(O.Partial);
   TranslationUnit Unit = unitAt("/src/a.c", {});
   TextSnapshot First = snapshotOf({{"/src/a.c", Middle}});
@@ -562,4 +573,58 @@ TEST_F(Partial, AFileThatBeginsInAConditional) {
   EXPECT_GT(TheCompiler.bytesKept(), 0u);
   O = editC(Old, with(Old, "return 1", "return 2"));
   ASSERT_TRUE(O.Partial) << O.Why;
+}
+
+//===-- Head starts -------------------------------------------------------===//
+
+TEST_F(Partial, GoesOnFromWhereTheLastEditWas) {
+  std::string Middle = with(Plain, "helper(x) * 2", "helper(x) * 3");
+  Outcome O = editC(Plain, Middle);
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_EQ(TheCompiler.headStartsUsed(), 1u);
+  // Lines are added, and a function further down is edited too.
+  Live = std::move(O.Partial);
+  std::string New = with(Middle, "{ return helper(x) * 3",
+                         "{\n  ++counter;\n\n  return helper(x)");
+  New = with(New, "\"old\"", "\"new\"");
+  TranslationUnit Unit = unitAt("/src/a.c", {});
+  TextSnapshot First = snapshotOf({{"/src/a.c", Middle}});
+  TextSnapshot Second = snapshotOf({{"/src/a.c", New}});
+  O = again(Unit, First, Second);
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_THAT(O.Code, ElementsAre("f", "name"));
+  EXPECT_EQ(TheCompiler.headStartsUsed(), 2u);
+  EXPECT_EQ(O.Partial->findFunction("g")->Place.Line, 8u);
+  // What stands above where it waits was edited.
+  Live = std::move(O.Partial);
+  std::string Above = with(New, "x + counter", "x - counter");
+  TheCompiler.warm(Unit, Second, Live);
+  O = compileBodies(Unit, Second, snapshotOf({{"/src/a.c", Above}}), {});
+  EXPECT_TRUE(O.Partial) << O.Why;
+  EXPECT_EQ(TheCompiler.headStartsUsed(), 2u);
+}
+
+TEST_F(Partial, AHeadStartIsOfOneText) {
+  Outcome O = editC(Plain, with(Plain, "helper(x) * 2", "helper(x) * 3"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  TranslationUnit Unit = unitAt("/src/a.c", {});
+  TextSnapshot Before = snapshotOf({{"/src/a.c", Plain}});
+  TheCompiler.warm(Unit, Before, Live);
+  size_t Used = TheCompiler.headStartsUsed();
+  // Compiled anew, from the same text: not what it was begun with.
+  llvm::Expected<CompileResult> Whole = TheCompiler.compile(Unit, Before);
+  ASSERT_TRUE(Whole && Whole->Unit);
+  Live = std::move(Whole->Unit);
+  O = compileBodies(
+      Unit, Before,
+      snapshotOf({{"/src/a.c", with(Plain, "helper(x) * 2", "helper(x) * 4")}}),
+      {});
+  EXPECT_EQ(TheCompiler.headStartsUsed(), Used);
+}
+
+TEST_F(Partial, NothingIsBegunWithoutMemory) {
+  TheCompiler.setLimit(0);
+  Outcome O = editC(Plain, with(Plain, "helper(x) * 2", "helper(x) * 3"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_EQ(TheCompiler.headStartsUsed(), 0u);
 }

@@ -70,7 +70,8 @@ public:
     Why = "not by this test";
     return std::nullopt;
   }
-  void warm(const TranslationUnit &, const TextSnapshot &) override {}
+  void warm(const TranslationUnit &, const TextSnapshot &,
+            std::shared_ptr<const CompiledUnit>) override {}
 
   llvm::Expected<PlanOrRefusal> diff(llvm::ArrayRef<UnitChange> Changes,
                                      const Adopted &) override {

@@ -1,0 +1,296 @@
+// Most of the time of a compile of one body goes into what stands before it:
+// the preamble is opened, declarations are read, names are looked up for the
+// first time. None of that depends on the edit. So it is done when there is
+// time, after the last edit, and the parser is stopped where the next one will
+// probably be:
+//
+//   #include ... int f() { } ... int g() { | return x + 1; } ...
+//                                  waits here
+//
+// Clang asks whether it should skip a body when it has read its opening brace
+// and nothing further. That is where the thread sleeps. The text lies in a
+// buffer of our own, larger than needed: what stands behind the brace now is
+// written there, and the parser goes on as if it had always stood there.
+//
+// What the compiler has told about the text before must not be believed
+// afterwards: where lines begin is found out anew; the checksum of the file,
+// which debug info has from the beginning on, is left out.
+
+#include "Compile/HeadStart.h"
+#include "Compile/CompileRun.h"
+#include "clang/AST/ASTContext.h"
+#include "clang/Basic/SourceManager.h"
+#include "clang/Lex/Lexer.h"
+#include "clang/Lex/PreprocessorOptions.h"
+#include "llvm/ADT/STLExtras.h"
+#include <cstring>
+
+using namespace hotjit;
+using llvm::StringRef;
+
+/// Bytes by which a text may grow before it has to be read from the beginning.
+static constexpr size_t Growth = 64 << 10;
+
+/// Longer than any edited body takes to compile. Then a run that can be
+/// watched and ended takes over.
+static constexpr auto Patience = std::chrono::seconds(5);
+
+/// How soon it is noticed that the result is not wanted any more.
+static constexpr auto CancelInterval = std::chrono::milliseconds(5);
+
+/// Clang's state of one unit takes tens of megabytes.
+static constexpr size_t MostKept = 3;
+
+class HeadStart::Pause final : public PauseAtBody {
+public:
+  explicit Pause(HeadStart &H) : PauseAtBody(H.From.Body), H(H) {}
+
+  void wait(clang::Preprocessor &P) override;
+
+private:
+  bool isAtBrace(const clang::Preprocessor &P) const;
+
+  HeadStart &H;
+};
+
+/// The lexer must have read the brace and nothing behind it.
+bool HeadStart::Pause::isAtBrace(const clang::Preprocessor &P) const {
+  const auto *L = static_cast<clang::Lexer *>(P.getCurrentFileLexer());
+  uint32_t Brace = H.From.Plan.Bodies.Bodies[Body].Begin;
+  return L && L->getFileID() == P.getSourceManager().getMainFileID() &&
+         L->getBufferLocation() == H.Text + Brace + 1;
+}
+
+void HeadStart::Pause::wait(clang::Preprocessor &P) {
+  clang::SourceManager &SM = P.getSourceManager();
+  std::unique_lock Lock(H.M);
+  if (!isAtBrace(P))
+    H.Ended = true;
+  if (H.Ended)
+    return;
+  H.Bytes = P.getTotalMemory() + SM.getContentCacheSize() +
+            SM.getDataStructureSizes();
+  H.Now = State::Waiting;
+  H.Changed.notify_all();
+  H.Changed.wait(Lock, [&] { return H.Now == State::Resumed || H.Ended; });
+  SM.getSLocEntry(SM.getMainFileID())
+      .getFile()
+      .getContentCache()
+      .SourceLineCache = {};
+}
+
+HeadStart::HeadStart(Terms From) : From(std::move(From)) {}
+
+llvm::Expected<std::unique_ptr<HeadStart>> HeadStart::begin(Terms From) {
+  std::unique_ptr<HeadStart> H(new HeadStart(std::move(From)));
+  llvm::Expected<Thread> T =
+      Thread::start("hotjit-ahead", [H = H.get()] { H->run(); });
+  if (!T)
+    return T.takeError();
+  H->Runner = std::move(*T);
+  return H;
+}
+
+HeadStart::~HeadStart() {
+  end();
+  if (Runner.isJoinable())
+    Runner.join();
+}
+
+void HeadStart::end() {
+  std::lock_guard Lock(M);
+  Ended = true;
+  Changed.notify_all();
+}
+
+bool HeadStart::isLost() const {
+  std::lock_guard Lock(M);
+  return Lost;
+}
+
+size_t HeadStart::bytesKept() const {
+  std::lock_guard Lock(M);
+  return Bytes + Room;
+}
+
+/// The text of the unit's file with white space behind it.
+std::unique_ptr<llvm::MemoryBuffer> HeadStart::textWithRoom() {
+  std::shared_ptr<const SourceText> Source = From.Texts.find(From.Unit.Path);
+  if (!Source)
+    return nullptr;
+  std::string Now = Source->text();
+  Room = Now.size() + Growth;
+  auto Buffer =
+      llvm::WritableMemoryBuffer::getNewUninitMemBuffer(Room, From.Unit.Path);
+  if (!Buffer)
+    return nullptr;
+  Text = Buffer->getBufferStart();
+  std::memset(Text, '\n', Room);
+  llvm::copy(Now, Text);
+  return Buffer;
+}
+
+void HeadStart::deliver(std::optional<CompileResult> R, std::string D) {
+  std::lock_guard Lock(M);
+  Result = std::move(R);
+  Doubt = std::move(D);
+  Now = State::Finished;
+  Changed.notify_all();
+}
+
+void HeadStart::run() {
+  std::unique_ptr<llvm::MemoryBuffer> Buffer = textWithRoom();
+  if (!Buffer)
+    return deliver(std::nullopt, "");
+  CompileRun R(From.Unit, From.Texts);
+  if (From.Start) {
+    R.Invocation = From.Start->start(R.files(), std::move(Buffer));
+  } else {
+    R.Invocation =
+        std::make_shared<clang::CompilerInvocation>(*From.Invocation);
+    R.Invocation->getPreprocessorOpts().addRemappedFile(
+        R.Invocation->getFrontendOpts().Inputs.front().getFile(),
+        Buffer.release());
+  }
+  prepareForBodies(*R.Invocation);
+  // It would be the one of this text, with the white space.
+  R.Invocation->getCodeGenOpts().setDebugSrcHash(
+      clang::CodeGenOptions::DSH_NONE);
+  Pause AtBrace(*this);
+  std::string Why;
+  llvm::Expected<CompileResult> Made = R.run(&From.Plan, &Ended, Why, &AtBrace);
+  if (Made)
+    deliver(std::move(*Made), std::move(Why));
+  else {
+    llvm::consumeError(Made.takeError()); // A run from the beginning tells.
+    deliver(std::nullopt, "");
+  }
+}
+
+bool HeadStart::serves(const TranslationUnit &Unit, const TextSnapshot &Texts,
+                       StringRef NewText, const Preamble *Start,
+                       const PartialPlan &Plan) const {
+  size_t Body = From.Body;
+  const std::vector<BodyText> &Was = From.Plan.Bodies.Bodies;
+  const std::vector<BodyText> &Now = Plan.Bodies.Bodies;
+  if (&Plan.Old != From.Old.get() || Start != From.Start.get() ||
+      Unit.Arguments != From.Unit.Arguments ||
+      Unit.Directory != From.Unit.Directory ||
+      Plan.firstParsed() < Was[Body].Begin || Was.size() != Now.size() ||
+      Now[Body].Begin != Was[Body].Begin)
+    return false;
+  // What has been read must have been read for this plan, too: there is nothing
+  // in it that has to be made now and was thought to be known.
+  auto IsBehind = [&](StringRef Symbol) {
+    return llvm::any_of(llvm::drop_begin(Now, Body), [&](const BodyText &B) {
+      return llvm::is_contained(B.Symbols, Symbol);
+    });
+  };
+  if (!llvm::all_of(Plan.Wanted.keys(), [&](StringRef Symbol) {
+        return From.Plan.Wanted.contains(Symbol) || IsBehind(Symbol);
+      }))
+    return false;
+  auto IsSame = [&](const std::string &File) {
+    std::shared_ptr<const SourceText> Before = From.Texts.find(File);
+    std::shared_ptr<const SourceText> After = Texts.find(File);
+    return File == From.Unit.Path ||
+           (Before && After ? Before->hash() == After->hash()
+                            : !Before && !After);
+  };
+  if (!llvm::all_of(From.Old->Files, IsSame))
+    return false;
+  std::shared_ptr<const SourceText> Before = From.Texts.find(From.Unit.Path);
+  size_t Read = Was[Body].Begin + 1;
+  return NewText.size() <= Before->text().size() + Growth / 2 &&
+         NewText.take_front(Read) == StringRef(Before->text()).take_front(Read);
+}
+
+std::optional<CompileResult> HeadStart::finish(const PartialPlan &Plan,
+                                               StringRef NewText,
+                                               const CancelFlag *Flag,
+                                               std::string &Why) {
+  std::unique_lock Lock(M);
+  const auto Deadline = std::chrono::steady_clock::now() + Patience;
+  auto Await = [&](auto Condition) {
+    while (!Changed.wait_for(Lock, CancelInterval, Condition)) {
+      Lost = std::chrono::steady_clock::now() > Deadline;
+      Ended = Ended || Lost || (Flag && *Flag);
+      if (Lost)
+        break;
+    }
+    return !Lost;
+  };
+  if (!Await([&] { return Now == State::Waiting || Now == State::Finished; }) ||
+      Now == State::Finished)
+    return std::nullopt;
+  std::memset(Text, '\n', Room);
+  llvm::copy(NewText, Text);
+  From.Plan.Bodies = Plan.Bodies;
+  From.Plan.Parsed = Plan.Parsed;
+  From.Plan.Wanted = Plan.Wanted;
+  Now = State::Resumed;
+  Changed.notify_all();
+  // An error is told by a run that sees the text as it is.
+  if (!Await([&] { return Now == State::Finished; }) || !Result ||
+      (!Result->Unit && !Result->Cancelled && Doubt.empty()))
+    return std::nullopt;
+  Why = std::move(Doubt);
+  return std::move(Result);
+}
+
+//===-- Keeping -----------------------------------------------------------===//
+
+HeadStarts::~HeadStarts() {
+  for (std::unique_ptr<HeadStart> &H : Kept)
+    H->end();
+}
+
+std::unique_ptr<HeadStart> HeadStarts::take(StringRef Unit) {
+  std::lock_guard Lock(M);
+  auto It =
+      llvm::find_if(Kept, [&](const auto &H) { return H->unit() == Unit; });
+  if (It == Kept.end())
+    return nullptr;
+  std::unique_ptr<HeadStart> Found = std::move(*It);
+  Kept.erase(It);
+  return Found;
+}
+
+void HeadStarts::keep(std::unique_ptr<HeadStart> H) {
+  discard(take(H->unit()));
+  std::lock_guard Lock(M);
+  Kept.push_back(std::move(H));
+  if (Kept.size() > MostKept) {
+    Kept.front()->end();
+    Discarded.push_back(std::move(Kept.front()));
+    Kept.erase(Kept.begin());
+  }
+}
+
+void HeadStarts::discard(std::unique_ptr<HeadStart> H) {
+  if (!H)
+    return;
+  H->end();
+  if (H->isLost()) {
+    (void)H.release(); // Its thread uses it.
+    return;
+  }
+  std::lock_guard Lock(M);
+  Discarded.push_back(std::move(H));
+}
+
+void HeadStarts::sweep() {
+  std::vector<std::unique_ptr<HeadStart>> Done;
+  {
+    std::lock_guard Lock(M);
+    Done = std::exchange(Discarded, {});
+  }
+}
+
+size_t HeadStarts::bytesKept() const {
+  std::lock_guard Lock(M);
+  size_t Sum = 0;
+  for (const std::unique_ptr<HeadStart> &H : Kept)
+    Sum += H->bytesKept();
+  return Sum;
+}
