@@ -51,14 +51,11 @@ using Names = llvm::SmallVector<StringRef, 4>;
 /// the unqualified name: then whatever it may mean is meant.
 class DebugNames {
 public:
-  explicit DebugNames(const CompiledUnit &Text) {
-    for (const CompiledFunction &F : Text.Functions) {
-      Shared[sharedName(F.Symbol)].push_back(F.Symbol);
-      Unqualified[unqualified(F.Name)].push_back(F.Symbol);
-    }
-  }
+  explicit DebugNames(const CompiledUnit &Text) : Text(Text) {}
 
   const Names &meantBy(StringRef Name) {
+    if (Shared.empty())
+      read();
     auto [Entry, IsNew] = Known.try_emplace(Name);
     if (!IsNew)
       return Entry->second;
@@ -70,19 +67,37 @@ public:
   }
 
 private:
+  void read() {
+    for (const CompiledFunction &F : Text.Functions) {
+      Shared[sharedName(F.Symbol)].push_back(F.Symbol);
+      Unqualified[unqualified(F.Name)].push_back(F.Symbol);
+    }
+  }
+
+  const CompiledUnit &Text;
   llvm::StringMap<Names> Shared, Unqualified, Known;
 };
 
 /// Who names, and who holds a copy of, each function of a unit. A large unit
 /// has thousands of functions that name tens of thousands: nothing here is
 /// copied or demangled twice.
-struct Users {
-  llvm::StringMap<Names> Naming;
-  llvm::StringMap<Names> Holding;
+class Users {
+public:
+  explicit Users(const UnitCase &Unit) : Unit(Unit), Functions(Unit.New) {}
+
+  Names naming(StringRef Symbol);
+  Names holding(StringRef Symbol);
+
+  const UnitCase &Unit;
   DebugNames Functions;
   /// Functions of the old text of which the program has nothing, or an entry
   /// that debug info does not know.
   std::vector<const CompiledFunction *> Vanished;
+
+private:
+  // Found when somebody asks.
+  std::optional<llvm::StringMap<Names>> Naming;
+  std::optional<llvm::StringMap<Names>> Holding;
 };
 
 } // namespace
@@ -107,7 +122,8 @@ static llvm::StringSet<> functionsIn(const CompiledVariable &Table,
 
 /// A call through a table that nobody writes is a direct call to an optimizer:
 /// of a constant, or of a variable whose every use it sees.
-static void addUsersOfTables(const CompiledUnit &Text, Users &U) {
+static void addUsersOfTables(const CompiledUnit &Text,
+                             llvm::StringMap<Names> &Naming) {
   llvm::StringMap<llvm::StringSet<>> Tables;
   for (const CompiledVariable &V : Text.Variables)
     if ((V.Const || V.Linkage == SymbolLinkage::Internal) &&
@@ -119,23 +135,32 @@ static void addUsersOfTables(const CompiledUnit &Text, Users &U) {
     for (const std::string &Variable : F.Variables)
       if (auto It = Tables.find(Variable); It != Tables.end())
         for (const auto &Callee : It->second)
-          U.Naming[Callee.getKey()].push_back(F.Symbol);
+          Naming[Callee.getKey()].push_back(F.Symbol);
 }
 
-static Users usersIn(const UnitCase &Unit) {
-  Users U{{}, {}, DebugNames(Unit.New), {}};
-  for (const CompiledUnit *Text : {&Unit.Old, &Unit.New}) {
-    for (const CompiledFunction &F : Text->Functions)
-      for (const std::string &Callee : F.Functions)
-        U.Naming[Callee].push_back(F.Symbol);
-    if (isOptimized(Unit))
-      addUsersOfTables(*Text, U);
+Names Users::naming(StringRef Symbol) {
+  if (!Naming) {
+    Naming.emplace();
+    for (const CompiledUnit *Text : {&Unit.Old, &Unit.New}) {
+      for (const CompiledFunction &F : Text->Functions)
+        for (const std::string &Callee : F.Functions)
+          (*Naming)[Callee].push_back(F.Symbol);
+      if (isOptimized(Unit))
+        addUsersOfTables(*Text, *Naming);
+    }
   }
-  for (const UnitDetails::Inlined &I : Unit.Built.details().InlinedCopies)
-    for (StringRef Callee : U.Functions.meantBy(I.Function))
-      for (StringRef Holder : U.Functions.meantBy(I.Into))
-        U.Holding[Callee].push_back(Holder);
-  return U;
+  return Naming->lookup(Symbol);
+}
+
+Names Users::holding(StringRef Symbol) {
+  if (!Holding) {
+    Holding.emplace();
+    for (const UnitDetails::Inlined &I : Unit.Built.details().InlinedCopies)
+      for (StringRef Callee : Functions.meantBy(I.Function))
+        for (StringRef Holder : Functions.meantBy(I.Into))
+          (*Holding)[Callee].push_back(Holder);
+  }
+  return Holding->lookup(Symbol);
 }
 
 /// Where the code of F jumps first thing; none if it does something else.
@@ -265,7 +290,7 @@ SwappedSet hotjit::swappedTogether(const UnitCase &Unit) {
       addReaders(*V, Unit, Swapped, Queue);
   if (Queue.empty())
     return Swapped;
-  Users U = usersIn(Unit);
+  Users U(Unit);
   const ImageUnit &Built = Unit.Built.unit();
   bool FoldsCode = Built.By == Producer::GCC && isOptimized(Unit) &&
                    !StringRef(Built.ProducerText).contains("-fno-ipa-icf");
@@ -292,15 +317,15 @@ SwappedSet hotjit::swappedTogether(const UnitCase &Unit) {
         Queue.push_back(User);
       }
     };
-    Take(U.Holding.lookup(Symbol), "it holds an inlined copy");
+    Take(U.holding(Symbol), "it holds an inlined copy");
     if (startsToThrow(Unit, Symbol))
-      Take(U.Naming.lookup(Symbol), "it may have no landing pads");
+      Take(U.naming(Symbol), "it may have no landing pads");
     if (isAlwaysInline(Unit, Symbol))
-      Take(U.Naming.lookup(Symbol), "it holds an inlined copy");
+      Take(U.naming(Symbol), "it holds an inlined copy");
     if (isOptimized(Unit))
-      Take(U.Naming.lookup(Symbol), "the optimizer may have used its old body");
+      Take(U.naming(Symbol), "the optimizer may have used its old body");
     else if (hasNoEntry(Unit, Symbol))
-      Take(U.Naming.lookup(Symbol), "that has no entry of its own to redirect");
+      Take(U.naming(Symbol), "that has no entry of its own to redirect");
     if (const CompiledFunction *Old = Unit.Old.findFunction(Symbol);
         Old && FoldsCode)
       Take(foldedInto(*Old, Unit, U), "GCC may have made one of both");

@@ -201,6 +201,20 @@ static void compareVariables(const CompiledUnit &Old, const CompiledUnit &New,
       Delta.FirstWritten.push_back(New.findVariable(Symbol));
 }
 
+/// Those of All that Other does not share.
+template <typename T>
+static std::vector<const T *> notShared(const FactList<T> &All,
+                                        const FactList<T> &Other) {
+  llvm::DenseSet<const T *> Shared;
+  for (const T &X : Other)
+    Shared.insert(&X);
+  std::vector<const T *> Result;
+  for (const T &X : All)
+    if (!Shared.contains(&X))
+      Result.push_back(&X);
+  return Result;
+}
+
 /// On one line the names tell, which end in the column: shorter is earlier.
 template <typename T> static bool inOrderOfText(const T *A, const T *B) {
   size_t SizeOfA = A->Name.size(), SizeOfB = B->Name.size();
@@ -258,6 +272,15 @@ static bool mayGo(const CompiledUnit &Old, const CompiledUnit &New) {
   });
 }
 
+/// Whether all code of closures is what it was, where it was.
+static bool sharesLambdas(const CompiledUnit &Old, const CompiledUnit &New) {
+  auto IsLambda = [](const CompiledFunction *F) {
+    return isLambdaCode(F->Symbol);
+  };
+  return llvm::none_of(notShared(Old.Functions, New.Functions), IsLambda) &&
+         llvm::none_of(notShared(New.Functions, Old.Functions), IsLambda);
+}
+
 static void compareLambdas(const CompiledUnit &Old, const CompiledUnit &New,
                            UnitDelta &Delta) {
   std::vector<const CompiledType *> Was = lambdas(Old), Now = lambdas(New);
@@ -270,7 +293,10 @@ static void compareLambdas(const CompiledUnit &Old, const CompiledUnit &New,
   else if (Same < Was.size())
     Delta.MovedLambda = Was[Same];
   Delta.LambdasMoved =
-      Delta.MovedLambda || lambdaSymbols(Old) != lambdaSymbols(New);
+      Delta.MovedLambda ||
+      (!sharesLambdas(Old, New) && lambdaSymbols(Old) != lambdaSymbols(New));
+  if (!Delta.LambdasMoved)
+    return;
   // Lambdas that were only added, or only taken out, behind the others or in
   // functions of their own: each of those that stay has the symbol and the body
   // that it had. Those inside a library's templates come and go with their use.
@@ -291,13 +317,9 @@ using ByName = std::map<std::string, std::vector<const T *>>;
 /// Those of All that Other does not share.
 template <typename T>
 static ByName<T> byName(const FactList<T> &All, const FactList<T> &Other) {
-  llvm::DenseSet<const T *> Shared;
-  for (const T &X : Other)
-    Shared.insert(&X);
   ByName<T> Result;
-  for (const T &X : All)
-    if (!Shared.contains(&X))
-      Result[withoutPlaces(X.Name)].push_back(&X);
+  for (const T *X : notShared(All, Other))
+    Result[withoutPlaces(X->Name)].push_back(X);
   return Result;
 }
 
