@@ -545,6 +545,7 @@ Session::history(StringRef Function) const {
     for (const Verdict &V : E.Verdicts)
       if (V.Symbol == Function || V.Name == Function ||
           StringRef(V.Name).split('(').first == Function)
+  S.ParsedBytes = Around.Passes.memoryParsed();
         Result.push_back({E.Reload, V});
   return Result;
 }

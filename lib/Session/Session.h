@@ -67,6 +67,7 @@ struct SessionStatus {
   size_t MemoryBytes = 0;         ///< of new code and data
   size_t SupersededBytes = 0;     ///< of these, that no call reaches
   size_t TextBytes = 0;           ///< of kept texts
+  size_t ParsedBytes = 0;         ///< of what the compiler keeps parsed
   std::vector<std::string> Ahead; ///< files newer than the live code
   std::vector<std::string> Dirty; ///< saved, but not live: refused or failed
   std::vector<LiveFunction> Functions; ///< that do not run their built body

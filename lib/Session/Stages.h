@@ -74,6 +74,8 @@ public:
   /// that no call reaches.
   virtual size_t memoryUsed() = 0;
   virtual size_t memorySuperseded() = 0;
+  /// Bytes that the compiler keeps parsed for edits to come.
+  virtual size_t memoryParsed() = 0;
 };
 
 /// Runs jobs one after the other on another thread, or at once in tests.

@@ -498,6 +498,7 @@ json::Value hotjit::wire::toJSON(const Status &S) {
                       {"memory_bytes", S.MemoryBytes},
                       {"superseded_bytes", S.SupersededBytes},
                       {"text_bytes", S.TextBytes},
+                      {"parsed_bytes", S.ParsedBytes},
                       {"ahead", strings(S.Ahead)},
                       {"dirty", strings(S.Dirty)},
                       {"functions", list(S.Functions)},
@@ -517,6 +518,7 @@ bool hotjit::wire::fromJSON(const json::Value &V, Status &Out, json::Path P) {
          M.mapOptional("memory_bytes", Out.MemoryBytes) &&
          M.mapOptional("superseded_bytes", Out.SupersededBytes) &&
          M.mapOptional("text_bytes", Out.TextBytes) &&
+         M.mapOptional("parsed_bytes", Out.ParsedBytes) &&
          M.mapOptional("ahead", Out.Ahead) &&
          M.mapOptional("dirty", Out.Dirty) &&
          M.mapOptional("functions", Out.Functions) &&

@@ -259,6 +259,7 @@ struct Status {
   uint64_t MemoryBytes = 0;       ///< of new code and data
   uint64_t SupersededBytes = 0;   ///< of these, that no call reaches
   uint64_t TextBytes = 0;         ///< of kept texts
+  uint64_t ParsedBytes = 0;       ///< of parsed headers, --cache-memory
   std::vector<std::string> Ahead; ///< files newer than the live code
   std::vector<std::string> Dirty; ///< saved but not live: refused or failed
   std::vector<FunctionInfo> Functions;

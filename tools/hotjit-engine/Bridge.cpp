@@ -154,6 +154,7 @@ wire::Status hotjit::toWire(const SessionStatus &S) {
   W.MemoryBytes = S.MemoryBytes;
   W.SupersededBytes = S.SupersededBytes;
   W.TextBytes = S.TextBytes;
+  W.ParsedBytes = S.ParsedBytes;
   W.Ahead = S.Ahead;
   W.Dirty = S.Dirty;
   for (const SessionStatus::LiveFunction &F : S.Functions) {

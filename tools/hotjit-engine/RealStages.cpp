@@ -190,3 +190,4 @@ std::vector<FrameHit> RealStages::findFrames(ArrayRef<AddrRange> Ranges) {
 
 size_t RealStages::memoryUsed() { return Patches->memoryUsed(); }
 size_t RealStages::memorySuperseded() { return Patches->memorySuperseded(); }
+size_t RealStages::memoryParsed() { return Compiles.bytesKept(); }

@@ -22,7 +22,6 @@ public:
   /// anything else: for tests.
   bool ChecksBodies = false;
   void setCacheLimit(size_t Bytes) { Compiles.setLimit(Bytes); }
-  size_t cacheBytes() const { return Compiles.bytesKept(); }
 
   llvm::Expected<CompileResult> compile(const TranslationUnit &Unit,
                                         const TextSnapshot &Texts,
@@ -55,6 +54,7 @@ public:
   std::vector<FrameHit> findFrames(llvm::ArrayRef<AddrRange> Ranges) override;
   size_t memoryUsed() override;
   size_t memorySuperseded() override;
+  size_t memoryParsed() override;
 
 private:
   RealStages(const Image &Program, std::unique_ptr<Linker> Links,

@@ -38,8 +38,9 @@ static void print(const wire::Status &S) {
   outs() << fmt::format("functions replaced: {}\n", S.Functions.size());
   outs() << fmt::format(
       "memory: {} KiB of new code and data, {} KiB of it superseded, {} KiB of "
-      "texts\n",
-      S.MemoryBytes >> 10, S.SupersededBytes >> 10, S.TextBytes >> 10);
+      "texts, {} KiB of what is kept parsed\n",
+      S.MemoryBytes >> 10, S.SupersededBytes >> 10, S.TextBytes >> 10,
+      S.ParsedBytes >> 10);
   printList("newer than the live code", S.Ahead);
   printList("saved but not live", S.Dirty);
   for (const wire::PendingFrames &F : S.Frames)

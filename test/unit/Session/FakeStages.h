@@ -185,6 +185,7 @@ public:
   }
   size_t memoryUsed() override { return 0; }
   size_t memorySuperseded() override { return 0; }
+  size_t memoryParsed() override { return 0; }
 
   /// The text whose code the program runs.
   const std::string &live() const { return LiveTexts[LiveGeneration]; }

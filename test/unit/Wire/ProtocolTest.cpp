@@ -192,6 +192,7 @@ TEST(Protocol, RequestsAndRepliesSurviveTheTrip) {
   S.MemoryBytes = uint64_t(1) << 40;
   S.SupersededBytes = 5;
   S.TextBytes = 6;
+  S.ParsedBytes = 7;
   S.Ahead = {"/p/a.c"};
   S.Dirty = {"/p/b.c"};
   S.Functions = {someFunction()};
