@@ -47,7 +47,7 @@ bool Session::askForCode(Attempt &A, const Plan &P) {
     if (Missing.empty())
       continue;
     IsMissing = true;
-    for (Attempt::UnitWork &W : A.Work)
+    for (UnitWork &W : A.Work)
       if (W.New.get() == U.New) {
         W.Needed.insert(Symbols.begin(), Symbols.end());
         LastNeeded[W.Unit] = W.Needed;
@@ -62,7 +62,7 @@ bool Session::askForCode(Attempt &A, const Plan &P) {
 /// asks for whole units.
 bool Session::askForWhole(Attempt &A) {
   bool IsPartial = false;
-  for (Attempt::UnitWork &W : A.Work)
+  for (UnitWork &W : A.Work)
     if (W.New && !W.New->Whole) {
       W.New.reset();
       IsPartial = true;
@@ -91,7 +91,7 @@ std::optional<Event> Session::run(Attempt &A) {
   // Decide. A plan says for each function and variable what happens; a refusal
   // says every reason.
   std::vector<UnitChange> Changes;
-  for (Attempt::UnitWork &W : A.Work)
+  for (UnitWork &W : A.Work)
     Changes.push_back({W.Old.get(), W.New.get(), Units[W.Unit].Built});
   Expected<PlanOrRefusal> Decision = [&] {
     Stopwatch S(Around.Time, A.Times.Diff);
@@ -164,9 +164,9 @@ std::optional<Event> Session::commitPlan(Attempt &A, Plan P) {
   E.UnchangedFunctions = P.Unchanged;
   Live Next = Generations[Current];
   Next.Texts = A.Texts;
-  for (const Attempt::UnitWork &W : A.Work)
+  for (const UnitWork &W : A.Work)
     Next.Compiled[Units[W.Unit].Unit.Path] = W.New;
-  for (const Attempt::UnitWork &W : A.Work) {
+  for (const UnitWork &W : A.Work) {
     const TranslationUnit &Built = Units[W.Unit].Unit;
     Next.Commands.erase(Built.Path);
     if (!isSameCommand(W.Command, Built))
@@ -311,7 +311,7 @@ void Session::tryAgain() {
 /// Functions of units that no edit can reach.
 std::vector<Verdict> Session::problemsOf(const Attempt &A) const {
   std::vector<Verdict> Problems;
-  for (const Attempt::UnitWork &W : A.Work)
+  for (const UnitWork &W : A.Work)
     if (Units[W.Unit].Problem)
       Problems.push_back(*Units[W.Unit].Problem);
     else if (std::optional<Verdict> Problem = commandProblem(W.Unit))

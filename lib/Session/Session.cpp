@@ -216,7 +216,7 @@ void Session::startCompiling(Attempt &Started) {
   if (!A->Problems.empty())
     A->Work.clear(); // Refused whatever the compiler says.
   Live &Now = Generations[Current];
-  for (Attempt::UnitWork &W : A->Work) {
+  for (UnitWork &W : A->Work) {
     W.LiveCommand = liveCommand(W.Unit);
     W.Command = newCommand(W.Unit);
     auto It = Now.Compiled.find(Units[W.Unit].Unit.Path);
@@ -241,50 +241,65 @@ void Session::startCompiling(Attempt &Started) {
         Last != LastNeeded.end() && A->Rounds == 0)
       W.Needed = Last->second;
   }
-  auto Post = Around.Post;
-  Around.Compiles.run([this, A, Post] {
-    compile(*A);
-    Post([this, Id = A->Id, A] {
-      if (InFlight == A)
-        compiled(Id);
+  // The new texts first: a typo is told before the old texts cost time.
+  forEachUnit(
+      A, [this](Attempt &A, UnitWork &W) { compileNew(A, W); },
+      [this, A] {
+        auto IsFailed = [](const UnitWork &W) { return !W.New; };
+        auto HasOld = [](const UnitWork &W) { return W.Old != nullptr; };
+        if (any_of(A->Work, IsFailed) || all_of(A->Work, HasOld))
+          return endCompiling(A);
+        forEachUnit(
+            A, [this](Attempt &A, UnitWork &W) { compileOld(A, W); },
+            [this, A] { endCompiling(A); });
+      });
+}
+
+/// Calls Job for each unit of A, on threads of the compiler and side by side,
+/// and Then on the last of them.
+void Session::forEachUnit(const std::shared_ptr<Attempt> &A,
+                          std::function<void(Attempt &, UnitWork &)> Job,
+                          std::function<void()> Then) {
+  if (A->Work.empty())
+    return Around.Compiles.run(Then);
+  auto Left = std::make_shared<std::atomic<size_t>>(A->Work.size());
+  for (size_t I = 0; I != A->Work.size(); ++I)
+    Around.Compiles.run([=] {
+      Job(*A, A->Work[I]);
+      if (--*Left == 0)
+        Then();
     });
+}
+
+void Session::endCompiling(std::shared_ptr<Attempt> A) {
+  Around.Post([this, Id = A->Id, A] {
+    if (InFlight == A)
+      compiled(Id);
   });
 }
 
-/// On the compile thread, which may touch nothing but A and Passes.
-void Session::compile(Attempt &A) {
-  for (size_t I = 0; I != A.Work.size(); ++I) {
-    // The new text first: a typo is told before the old text costs time.
-    compileNew(A, I);
-    A.Work[I].Failed = !A.Work[I].New;
-    A.CompileFailed |= A.Work[I].Failed;
+void Session::compileOld(Attempt &A, UnitWork &W) {
+  if (!W.Old && W.Warming)
+    W.Old = W.Warming->take(*A.Cancel);
+  if (W.Old)
+    return;
+  Expected<CompileResult> R =
+      Around.Passes.compile(W.LiveCommand, A.LiveTexts, A.Cancel.get());
+  if (!R) {
+    W.CannotCompile = toString(R.takeError());
+    return;
   }
-  for (size_t I = 0; I != A.Work.size() && !A.CompileFailed; ++I) {
-    Attempt::UnitWork &W = A.Work[I];
-    if (!W.Old && W.Warming)
-      W.Old = W.Warming->take(*A.Cancel);
-    if (W.Old)
-      continue;
-    Expected<CompileResult> R =
-        Around.Passes.compile(W.LiveCommand, A.LiveTexts, A.Cancel.get());
-    if (!R) {
-      A.CannotCompile = toString(R.takeError());
-      continue;
-    }
-    A.Times.Parse += R->Parse;
-    A.Times.Compile += R->Lower;
-    W.Old = std::move(R->Unit);
-    if (!W.Old && A.CannotCompile.empty())
-      A.CannotCompile = fmt::format(
-          "{}: the text that the program was built from does not compile "
-          "with the recorded command: {}",
-          W.LiveCommand.Path, R->Rendered);
-  }
+  W.Parse += R->Parse;
+  W.Lower += R->Lower;
+  W.Old = std::move(R->Unit);
+  if (!W.Old)
+    W.CannotCompile = fmt::format(
+        "{}: the text that the program was built from does not compile "
+        "with the recorded command: {}",
+        W.LiveCommand.Path, R->Rendered);
 }
 
-/// Only the edited bodies, if that is all that changed; else the whole unit.
-void Session::compileNew(Attempt &A, size_t Index) {
-  Attempt::UnitWork &W = A.Work[Index];
+void Session::compileNew(Attempt &A, UnitWork &W) {
   const TranslationUnit &Command = W.Command;
   if (W.New)
     return; // Of an earlier round.
@@ -297,7 +312,7 @@ void Session::compileNew(Attempt &A, size_t Index) {
     Expected<std::optional<CompileResult>> R = Around.Passes.compileBodies(
         Command, A.Texts, {*W.Old, A.LiveTexts, W.Needed}, Why, A.Cancel.get());
     if (!R) {
-      A.CannotCompile = toString(R.takeError());
+      W.CannotCompile = toString(R.takeError());
       return;
     }
     IsDone = R->has_value();
@@ -310,13 +325,13 @@ void Session::compileNew(Attempt &A, size_t Index) {
     Expected<CompileResult> R =
         Around.Passes.compile(Command, A.Texts, A.Cancel.get());
     if (!R) {
-      A.CannotCompile = toString(R.takeError());
+      W.CannotCompile = toString(R.takeError());
       return;
     }
     Result = std::move(*R);
   }
-  A.Times.Parse += Result.Parse;
-  A.Times.Compile += Result.Lower;
+  W.Parse += Result.Parse;
+  W.Lower += Result.Lower;
   W.Diagnostics = std::move(Result.Diagnostics);
   W.Rendered = std::move(Result.Rendered);
   W.New = std::move(Result.Unit);
@@ -371,7 +386,14 @@ void Session::warm(size_t Unit) {
 void Session::compiled(unsigned Id) {
   Attempt &A = *InFlight;
   A.Compiled = true;
-  for (Attempt::UnitWork &W : A.Work)
+  for (UnitWork &W : A.Work) {
+    A.CompileFailed |= !W.New;
+    if (A.CannotCompile.empty())
+      A.CannotCompile = std::move(W.CannotCompile);
+    A.Times.Parse += std::exchange(W.Parse, Nanoseconds(0));
+    A.Times.Compile += std::exchange(W.Lower, Nanoseconds(0));
+  }
+  for (UnitWork &W : A.Work)
     if (W.Old && !(Units[W.Unit].Added && W.Old->Functions.empty()))
       Generations[Current].Compiled[Units[W.Unit].Unit.Path] = W.Old;
   learnFiles(A);
@@ -380,7 +402,7 @@ void Session::compiled(unsigned Id) {
 
 /// An edit may add an #include: from now on that file is the unit's too.
 void Session::learnFiles(Attempt &A) {
-  for (Attempt::UnitWork &W : A.Work) {
+  for (UnitWork &W : A.Work) {
     if (!W.New)
       continue;
     for (const std::string &File : W.New->Files) {
@@ -443,12 +465,12 @@ void Session::conclude() {
   }
   reportDiagnostics(*A);
   finish(std::move(*End));
-  for (const Attempt::UnitWork &W : A->Work)
+  for (const UnitWork &W : A->Work)
     warm(W.Unit);
 }
 
 void Session::reportDiagnostics(Attempt &A) {
-  for (Attempt::UnitWork &W : A.Work) {
+  for (UnitWork &W : A.Work) {
     if (W.Diagnostics.empty())
       continue;
     Event E;
@@ -475,7 +497,8 @@ Event Session::fail(Attempt &A, std::string Stage, std::string Message) {
 void Session::finish(Event E) {
   std::shared_ptr<Attempt> A = std::move(InFlight);
   InFlight.reset();
-  A->Times.Total = Around.Time.now() - A->FirstEvent;
+  if (A->Times.Total == Nanoseconds(0)) // Nothing was stored.
+    A->Times.Total = Around.Time.now() - A->FirstEvent;
   E.Times = A->Times;
   tell(E);
   for (Reply &Done : A->Waiting)
@@ -522,6 +545,7 @@ SessionStatus Session::status() {
   S.Units = Units.size();
   S.MemoryBytes = Around.Passes.memoryUsed();
   S.SupersededBytes = Around.Passes.memorySuperseded();
+  S.ParsedBytes = Around.Passes.memoryParsed();
   for (const auto &File : Known.texts().files())
     S.TextBytes += File.getValue()->bytesKept();
   for (const auto &[File, Status] : Ahead)
@@ -545,7 +569,6 @@ Session::history(StringRef Function) const {
     for (const Verdict &V : E.Verdicts)
       if (V.Symbol == Function || V.Name == Function ||
           StringRef(V.Name).split('(').first == Function)
-  S.ParsedBytes = Around.Passes.memoryParsed();
         Result.push_back({E.Reload, V});
   return Result;
 }

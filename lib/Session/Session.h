@@ -95,6 +95,7 @@ public:
     const FileSystem &Files;
     const Clock &Time;
     Stages &Passes;
+    /// Jobs may run side by side.
     Executor &Compiles;
     /// Of less importance: gets ready for edits that may come.
     Executor &Warms;
@@ -163,6 +164,7 @@ public:
 
 private:
   struct Attempt;
+  struct UnitWork;
   struct Live;
   struct Switched;
   struct LeftBody;
@@ -176,8 +178,12 @@ private:
   std::vector<std::string> savedAgain(const FileEvents &Events) const;
   std::optional<FileStatus> statusOf(llvm::StringRef Path) const;
   void startCompiling(Attempt &A);
-  void compile(Attempt &A);
-  void compileNew(Attempt &A, size_t Work);
+  void forEachUnit(const std::shared_ptr<Attempt> &A,
+                   std::function<void(Attempt &, UnitWork &)> Job,
+                   std::function<void()> Then);
+  void compileNew(Attempt &A, UnitWork &W);
+  void compileOld(Attempt &A, UnitWork &W);
+  void endCompiling(std::shared_ptr<Attempt> A);
   void warm(size_t Unit);
   void compiled(unsigned Id);
   void reportDiagnostics(Attempt &A);

@@ -17,12 +17,12 @@ class Stages {
 public:
   virtual ~Stages() = default;
 
-  /// On the compile thread.
+  /// On threads of the compiler, several at once.
   virtual llvm::Expected<CompileResult> compile(const TranslationUnit &Unit,
                                                 const TextSnapshot &Texts,
                                                 const CancelFlag *Cancel) = 0;
 
-  /// On the compile thread: as Compiler::compileBodies.
+  /// The same: as Compiler::compileBodies.
   virtual llvm::Expected<std::optional<CompileResult>>
   compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
                 const BodiesRequest &Request, std::string &Why,
@@ -78,7 +78,8 @@ public:
   virtual size_t memoryParsed() = 0;
 };
 
-/// Runs jobs one after the other on another thread, or at once in tests.
+/// Runs jobs on other threads, in the order in which they come; or in tests,
+/// when the test says so.
 class Executor {
 public:
   virtual ~Executor() = default;

@@ -47,9 +47,26 @@ struct Session::PendingFunction {
   std::vector<SessionStatus::OldFrames> Frames; ///< when last looked
 };
 
-/// One reload from the first event to its verdict. The executor's thread
-/// writes Work[i]'s results and Times until `compiled` is posted, nobody else
-/// reads them before.
+/// What an attempt does with one unit. A thread of the compiler writes it until
+/// `compiled` is posted, nobody else reads it before.
+struct Session::UnitWork {
+  size_t Unit = 0;             ///< index into Units
+  TranslationUnit LiveCommand; ///< of Old
+  TranslationUnit Command;     ///< of New
+  std::shared_ptr<CompiledUnit> Old;
+  std::shared_ptr<CompiledUnit> New;
+  /// The unit from the live text, if somebody is about to compile it.
+  std::shared_ptr<PendingUnit> Warming;
+  /// Only the unit's own file was edited: its bodies may be all there is.
+  bool OnlyBodies = false;
+  std::set<std::string> Needed; ///< unchanged, and code is needed for them
+  std::vector<Diagnostic> Diagnostics;
+  std::string Rendered;
+  std::string CannotCompile;      ///< the compile could not be tried: why
+  Nanoseconds Parse{0}, Lower{0}; ///< spent on this unit, in this round
+};
+
+/// One reload from the first event to its verdict.
 struct Session::Attempt {
   unsigned Id = 0;
   std::set<std::string> Files; ///< that differ from what is live
@@ -60,28 +77,13 @@ struct Session::Attempt {
   bool AnotherFile = false;
   bool Compiled = false;
   bool CompileFailed = false;
-  std::string CannotCompile; ///< the compile could not be tried: why
+  std::string CannotCompile; ///< of one of the units
   std::shared_ptr<CancelFlag> Cancel = std::make_shared<CancelFlag>(false);
   std::vector<Session::Reply> Waiting;
   Timings Times;
   /// How often it was compiled because a plan needed code that was not there.
   unsigned Rounds = 0;
 
-  struct UnitWork {
-    size_t Unit = 0;             ///< index into Units
-    TranslationUnit LiveCommand; ///< of Old
-    TranslationUnit Command;     ///< of New
-    std::shared_ptr<CompiledUnit> Old;
-    std::shared_ptr<CompiledUnit> New;
-    /// The unit from the live text, if somebody is about to compile it.
-    std::shared_ptr<PendingUnit> Warming;
-    /// Only the unit's own file was edited: its bodies may be all there is.
-    bool OnlyBodies = false;
-    std::set<std::string> Needed; ///< unchanged, and code is needed for them
-    std::vector<Diagnostic> Diagnostics;
-    std::string Rendered;
-    bool Failed = false;
-  };
   std::vector<UnitWork> Work;
   /// Units that no edit can reach: refused whatever else.
   std::vector<Verdict> Problems;

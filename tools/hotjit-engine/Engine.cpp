@@ -168,6 +168,13 @@ static size_t cacheLimit(uint32_t Megabytes) {
   return Pages > 0 && Size > 0 ? static_cast<size_t>(Pages) * Size / 4 : 0;
 }
 
+/// A compile takes some hundred megabytes of memory; a header edit of many
+/// units uses the cores that the program may use.
+static unsigned compileThreads() {
+  constexpr unsigned Most = 8;
+  return std::clamp(hardware_concurrency().compute_thread_count(), 1u, Most);
+}
+
 Error Engine::startSession() {
   Nanoseconds Started = Time.now();
   OwnLibraries = ownLibraries(Files);
@@ -193,8 +200,14 @@ Error Engine::startSession() {
   Passes = std::move(*Stages);
   Passes->ChecksBodies = Options.check_compile > 0;
   Passes->setCacheLimit(cacheLimit(Options.cache_memory_mb));
-  Compiles = std::make_unique<WorkerThread>(Time, "hotjit-compile");
-  Warms = std::make_unique<WorkerThread>(Time, "hotjit-warm", /*Nice=*/10);
+  auto Compilers = Workers::start(Time, "hotjit-compile", compileThreads());
+  if (!Compilers)
+    return Compilers.takeError();
+  auto Warmers = Workers::start(Time, "hotjit-warm", 1, /*Nice=*/10);
+  if (!Warmers)
+    return Warmers.takeError();
+  Compiles = std::move(*Compilers);
+  Warms = std::move(*Warmers);
 
   Expected<std::unique_ptr<Watcher>> W =
       Watcher::create(Time, [this](FileEvents Events) {

@@ -65,8 +65,8 @@ private:
   std::vector<std::string> OwnLibraries;
   Nanoseconds NextModuleLook{0};
   std::unique_ptr<RealStages> Passes;
-  std::unique_ptr<WorkerThread> Compiles;
-  std::unique_ptr<WorkerThread> Warms;
+  std::unique_ptr<Workers> Compiles;
+  std::unique_ptr<Workers> Warms;
   std::unique_ptr<Session> TheSession;
   std::unique_ptr<Watcher> Saves;
   std::unique_ptr<wire::Server> Socket;

@@ -2,7 +2,6 @@
 // so that state has one owner and no lock is held while anything runs.
 
 #include "Threads.h"
-#include "llvm/Support/Threading.h"
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -47,21 +46,34 @@ Mailbox::take(const Clock &C, std::optional<Nanoseconds> Deadline) {
   return Message;
 }
 
-WorkerThread::WorkerThread(const Clock &C, const char *Name, int Nice)
-    : Thread(std::optional<unsigned>(EngineStackBytes), [this, &C, Name, Nice] {
-        llvm::set_thread_name(Name);
-        // Linux has a priority for each thread: setpriority(2), "Bugs".
-        if (Nice != 0)
-          setpriority(PRIO_PROCESS, gettid(), Nice);
-        while (std::optional<std::function<void()>> Job =
-                   Jobs.take(C, std::nullopt))
-          if (*Job)
-            (*Job)();
-      }) {}
-
-WorkerThread::~WorkerThread() {
-  Jobs.close();
-  Thread.join();
+llvm::Expected<std::unique_ptr<Workers>>
+Workers::start(const Clock &C, const char *Name, unsigned Count, int Nice) {
+  std::unique_ptr<Workers> W(new Workers());
+  for (unsigned I = 0; I != Count; ++I) {
+    llvm::Expected<Thread> T = Thread::start(Name, [W = W.get(), &C, Nice] {
+      // Linux has a priority for each thread: setpriority(2), "Bugs".
+      if (Nice != 0)
+        setpriority(PRIO_PROCESS, gettid(), Nice);
+      while (std::optional<std::function<void()>> Job =
+                 W->Jobs.take(C, std::nullopt))
+        if (*Job)
+          (*Job)();
+    });
+    if (!T && I == 0)
+      return T.takeError();
+    if (!T) {
+      llvm::consumeError(T.takeError());
+      break;
+    }
+    W->Threads.push_back(std::move(*T));
+  }
+  return W;
 }
 
-void WorkerThread::run(std::function<void()> Job) { Jobs.post(std::move(Job)); }
+Workers::~Workers() {
+  Jobs.close();
+  for (Thread &T : Threads)
+    T.join();
+}
+
+void Workers::run(std::function<void()> Job) { Jobs.post(std::move(Job)); }

@@ -3,6 +3,7 @@
 
 #include "Session/Stages.h"
 #include "Support/Clock.h"
+#include "Support/Thread.h"
 #include "llvm/Support/thread.h"
 #include <condition_variable>
 #include <deque>
@@ -34,18 +35,22 @@ private:
   bool Closed = false;
 };
 
-/// One thread named Name that runs jobs in order.
-class WorkerThread final : public Executor {
+/// Threads named Name that take jobs in order.
+class Workers final : public Executor {
 public:
-  /// Nice: as nice(1) has it; the thread alone.
-  WorkerThread(const Clock &C, const char *Name, int Nice = 0);
-  /// Finishes the job that runs, drops the others.
-  ~WorkerThread() override;
+  /// Up to Count threads: fewer if the system gives no more. Error: it gives
+  /// none. Nice: as nice(1) has it; these threads alone.
+  static llvm::Expected<std::unique_ptr<Workers>>
+  start(const Clock &C, const char *Name, unsigned Count, int Nice = 0);
+  /// Finishes the jobs that run, drops the others.
+  ~Workers() override;
   void run(std::function<void()> Job) override;
 
 private:
+  Workers() = default;
+
   Mailbox Jobs;
-  llvm::thread Thread;
+  std::vector<Thread> Threads;
 };
 
 } // namespace hotjit

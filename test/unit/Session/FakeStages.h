@@ -201,10 +201,12 @@ public:
   std::vector<std::function<void()>> Jobs;
   void run(std::function<void()> Job) override { Jobs.push_back(Job); }
   void runAll() {
-    std::vector<std::function<void()>> Now = std::move(Jobs);
-    Jobs.clear();
-    for (auto &Job : Now)
-      Job();
+    while (!Jobs.empty()) {
+      std::vector<std::function<void()>> Now = std::move(Jobs);
+      Jobs.clear();
+      for (auto &Job : Now)
+        Job();
+    }
   }
 };
 

@@ -20,6 +20,21 @@ TEST_F(SessionTest, AnotherFileWithinTheQuietTimeJoins) {
   EXPECT_EQ(Told.back().Files.size(), 2u);
 }
 
+// The units of a change are compiled side by side, and end in any order.
+TEST_F(SessionTest, EachUnitIsAJobOfItsOwn) {
+  FS.write("/p/a.c", "a2");
+  FS.write("/p/b.c", "b2");
+  S->filesChanged({{"/p/a.c", "/p/b.c"}, false, Time.now()});
+  ASSERT_EQ(Compiles.Jobs.size(), 2u);
+  std::swap(Compiles.Jobs[0], Compiles.Jobs[1]);
+  Compiles.Jobs[0]();
+  EXPECT_TRUE(Posted.empty());
+  Compiles.Jobs.erase(Compiles.Jobs.begin());
+  settle();
+  EXPECT_EQ(kinds(), "changed reloaded");
+  EXPECT_EQ(Told.back().Files.size(), 2u);
+}
+
 // D10: the last text wins, and each request has exactly one verdict.
 TEST_F(SessionTest, ALaterSaveOfTheSameFileSupersedes) {
   save("/p/a.c", "a2");
