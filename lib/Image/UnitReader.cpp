@@ -180,6 +180,11 @@ void UnitReader::readFunction(const DWARFDie &Die) {
   ImageFunction F;
   if (const ImageFunction *Known = Symbols.functionStartingAt(*Entry, Wanted))
     F = *Known;
+  // Inline code that the linker kept twice: GCC gives the group of a
+  // constructor one name or another, and every call goes to the one that has
+  // the symbol.
+  if (F.Symbol.empty() && !Wanted.empty() && Symbols.findExternal(Wanted))
+    return;
   F.Entry = ProgramAddr(*Entry + LoadBias);
   if (F.Size == 0)
     F.Size = Size;

@@ -1,11 +1,12 @@
 """Edits btop and looks at its screen.
 
-    edits-on-screen.py --bin=DIR --deadline=SECONDS BTOP
+    edits-on-screen.py --bin=DIR --deadline=SECONDS [--one-way | --off] BTOP
 
 btop runs in a terminal of tmux's. Each edit is of a kind that somebody makes who
 works on such a program: a text, a colour, a number of the layout, the body of a
-lambda; each is taken back later. After a reload the screen must show it, and
-btop's graphs must still have what they collected before: they are its state.
+lambda; each is taken back later, unless --one-way. After a reload the screen must
+show it, and btop's graphs must still have what they collected before: they are its
+state. --off: hotjit cannot reload this build; prints what it says, when btop shows.
 
 Nothing is timed: the screen is looked at again whenever btop writes to it.
 """
@@ -153,6 +154,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", required=True)
     parser.add_argument("--deadline", type=float, required=True)
+    parser.add_argument("--one-way", action="store_true")
+    parser.add_argument("--off", action="store_true")
     parser.add_argument("folder", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hj-") as folder:
@@ -164,6 +167,12 @@ def main():
                     f"--socket {folder}/s --log {folder}/log -- "
                     "bin/btop --utf-force", options.deadline)
         try:
+            if options.off:
+                log = Path(f"{folder}/log")
+                terminal.wait(lambda s: shows_btop(s) and log.exists()
+                              and " off: " in log.read_text(), "btop")
+                print(log.read_text())
+                return
             # A second and a third column: the graph has begun to collect.
             first = terminal.wait(
                 lambda s: os.path.exists(f"{folder}/s") and shows_btop(s)
@@ -174,7 +183,8 @@ def main():
             seen, lost = 0, 0
             back = [(kind, file, new, old, lambda n, w, sees=sees: sees(w, n))
                     for kind, file, old, new, sees in reversed(EDITS)]
-            for kind, file, old, new, sees in EDITS + back:
+            edits = EDITS if options.one_way else EDITS + back
+            for kind, file, old, new, sees in edits:
                 edit(options.folder / file, old, new)
                 reloads.wait(terminal.left())
                 now = terminal.wait(lambda s: sees(s, was), f"the {kind}")
