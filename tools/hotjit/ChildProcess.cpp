@@ -113,7 +113,11 @@ std::optional<int> ChildProcess::handleSignals() {
 void ChildProcess::pass(const signalfd_siginfo &S) {
   bool ByKernel = S.ssi_code == SI_KERNEL; // the terminal: to the whole group
   bool Own = static_cast<pid_t>(S.ssi_pid) == ::getpid(); // SIGPIPE
-  if (ByKernel || Own)
+  // A terminal that goes away tells the leader of its session alone. The rest
+  // of the group would hear of it when the leader ends; but we end after the
+  // program.
+  bool IsHangUp = S.ssi_signo == SIGHUP && ::getsid(0) == ::getpid();
+  if ((ByKernel && !IsHangUp) || Own)
     return;
   if (S.ssi_code == SI_QUEUE) {
     sigval Value;
