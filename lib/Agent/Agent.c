@@ -17,6 +17,7 @@
  *  - What the program may call from a signal handler (the interposed
  *    functions) takes no lock, allocates nothing and preserves errno.
  *  - C and libc only. No stdio: its buffers are the program's.
+ *  - The program's callbacks (Callbacks.c) run with no lock held.
  *  - No descriptor stays open here; the engine's are in a table of its own.
  *  - A forked child has no thread of ours: the state becomes ENDED there, while
  *    live code and the rules for SIGILL stay.
@@ -50,6 +51,16 @@ enum hotjit_agent_state hotjit_agent_current_state(void) {
 }
 
 const struct hotjit_engine_api *hotjit_agent_engine(void) { return &engine; }
+
+static _Atomic(int) wants_safepoint;
+
+int hotjit_agent_wants_safepoint(void) {
+  return atomic_load_explicit(&wants_safepoint, memory_order_acquire);
+}
+
+static void want_safepoint(int wanted) {
+  atomic_store_explicit(&wants_safepoint, wanted, memory_order_release);
+}
 
 const char *hotjit_agent_why_broken(void) {
   const char *why = atomic_load(&why_broken);
@@ -147,6 +158,10 @@ static int load_engine(char *error, size_t error_size) {
   engine.abi = HOTJIT_ENGINE_ABI;
   engine.run = hotjit_agent_run_job;
   engine.off = become_broken;
+  engine.want_safepoint = want_safepoint;
+  engine.has_callbacks = hotjit_agent_has_callbacks;
+  engine.begin_callback = hotjit_agent_begin_callback;
+  engine.end_callback = hotjit_agent_end_callback;
   engine.socket = environment.socket;
   return start(&environment.options, &engine, error, (uint32_t)error_size);
 }
@@ -207,6 +222,7 @@ static void fork_child(void) {
   if (hotjit_agent_current_state() == HOTJIT_AGENT_ON && engine.fork_child)
     engine.fork_child();
   atomic_store(&state, HOTJIT_AGENT_ENDED);
+  want_safepoint(0);
   if (forker_holds_loading)
     pthread_mutex_unlock(&loading);
 }

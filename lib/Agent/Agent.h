@@ -50,6 +50,19 @@ void hotjit_agent_end_jobs(void);
    16 MB and quiet signals. Nonzero: errno's value. */
 int hotjit_agent_start_thread(void *(*body)(void *), void *argument);
 
+/* -- Callbacks.c --------------------------------------------------------- */
+
+/* As hotjit_on_reload() with a callback and without; 0, or errno's value. */
+int hotjit_agent_add_callback(hotjit_reload_callback callback, void *user);
+int hotjit_agent_remove_callbacks(void *user);
+/* Is this thread inside a callback? */
+int hotjit_agent_in_callback(void);
+/* Halves of EngineAbi.h. */
+int hotjit_agent_has_callbacks(void);
+int hotjit_agent_begin_callback(unsigned index,
+                                hotjit_reload_callback *callback, void **user);
+void hotjit_agent_end_callback(void);
+
 /* -- Agent.c ------------------------------------------------------------- */
 
 enum hotjit_agent_state {
@@ -61,6 +74,8 @@ enum hotjit_agent_state {
 };
 
 enum hotjit_agent_state hotjit_agent_current_state(void); /* one load */
+/* Does the engine want to hear of safe points? One load. */
+int hotjit_agent_wants_safepoint(void);
 /* The engine's half of the interface; only while the state is ON. */
 const struct hotjit_engine_api *hotjit_agent_engine(void);
 /* Nonzero: HOTJIT_ERROR with why_broken(). `wait`: until it is loaded. */

@@ -28,6 +28,7 @@
  * usual way to chain, calling what sigaction gave, is right for ever.
  */
 
+#include "hotjit/hotjit.h"
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -100,21 +101,36 @@ struct hotjit_engine_api {
      the engine is called afterwards except `stop`. Any thread. */
   void (*off)(const char *why);
 
+  /* Makes hotjit_safepoint() call `safepoint` below, or not. Any thread. */
+  void (*want_safepoint)(int wanted);
+
+  /* The callbacks of hotjit_on_reload, which the engine calls: is there any
+     (one load); the index-th, from 0 in the order of registration. Nonzero: it
+     is there, and until end_callback, which must follow on the same thread, the
+     thread counts as being inside it. Zero: there is none, or the program is
+     about to exit. No lock is held between the two. Any thread. */
+  int (*has_callbacks)(void);
+  int (*begin_callback)(unsigned index, hotjit_reload_callback *callback,
+                        void **user);
+  void (*end_callback)(void);
+
   /* The path that the engine must bind: the agent has put it into the program's
      environment as HOTJIT_PROGRAM_SOCKET before main. Never null. */
   const char *socket;
 
-  /* -- Filled by the engine in start. A null pointer means "not in this
-        version": the agent refuses the library call that needs it. -------- */
+  /* -- Filled by the engine in start. ------------------------------------- */
 
   /* Joins the engine's threads, removes the socket; live code stays. Called
      once, on a thread of the program. */
   void (*stop)(void);
-  unsigned (*generation)(void);    /* any thread, one load */
-  int (*undo)(void);               /* 0, or an error for last_error */
-  int (*reload)(void);             /* waits; 0, or an error for last_error */
-  const char *(*last_error)(void); /* text of the last error, this thread's */
-  /* One load and, with commit_at_safepoint, maybe a commit. */
+  unsigned (*generation)(void); /* any thread, one load */
+  /* They wait. 0, or nonzero with the reason in *why. On any thread of the
+     program that is not inside a callback. Texts are to be freed. */
+  int (*undo)(char **why);
+  int (*reload)(char **why);
+  char *(*diagnostics)(void); /* null: the compiler had nothing to say */
+  /* A thread of the program is at a safe point, and want_safepoint was true:
+     commits what waits for that, if no other thread does. */
   void (*safepoint)(void);
 
   /* Around fork(2), in the program's thread that forks: wait until no load or

@@ -148,6 +148,8 @@ static void read_values(struct hotjit_environment *out,
   options->verbose = choice(out, "HOTJIT_VERBOSE", 0, "0", "1");
   options->commit_at_safepoint =
       choice(out, "HOTJIT_COMMIT_AT_SAFEPOINT", 0, "0", "1");
+  if (given && given->commit_at_safepoint)
+    options->commit_at_safepoint = 1;
   options->under_launcher = choice(out, "HOTJIT_LAUNCHER", 0, "0", "1");
   options->check_compile = choice(out, "HOTJIT_CHECK_COMPILE", 0, "0", "1");
   out->socket = socket ? absolute(socket, here) : default_socket();

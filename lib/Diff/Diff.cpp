@@ -297,6 +297,23 @@ static llvm::Error decide(std::deque<Unit> &Units, const ProgramView &Program,
   return llvm::Error::success();
 }
 
+/// Classes and enumerations that are not what they were, each once.
+static std::vector<std::string> editedTypes(const std::deque<Unit> &Units) {
+  std::vector<std::string> Names;
+  auto Add = [&](StringRef Name) {
+    if (!Name.empty() && !llvm::is_contained(Names, Name))
+      Names.push_back(Name.str());
+  };
+  for (const Unit &U : Units) {
+    for (auto [Old, New] : U.Delta.ChangedTypes)
+      if (!New->Lambda)
+        Add(withoutPlaces(New->Name));
+    for (auto [Old, New] : U.Delta.ChangedEnums)
+      Add(New->Name);
+  }
+  return Names;
+}
+
 static void recordWritten(const std::string &Path, const UnitDelta &Delta,
                           Plan &P) {
   for (const auto *Symbols : {&Delta.WrittenBefore, &Delta.WrittenNow})
@@ -323,9 +340,10 @@ llvm::Expected<PlanOrRefusal> hotjit::diff(llvm::ArrayRef<UnitChange> Changes,
   if (!Refused.empty()) {
     for (const Unit &U : Units)
       tellHeld(U, Refused);
-    return PlanOrRefusal(Refusal{Refused.take()});
+    return PlanOrRefusal(Refusal{Refused.take(), editedTypes(Units)});
   }
   Plan P;
+  P.Types = editedTypes(Units);
   for (Unit &U : Units) {
     if (!U.Built)
       continue;

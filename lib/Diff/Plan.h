@@ -45,6 +45,8 @@ enum class Reason : unsigned {
   NoCompileCommand = 2006,
   SharedAddress = 2007,
   NotLoaded = 2009,
+  Declined = 2010,
+  CallbackFailed = 2011,
 };
 std::string codeOf(Reason R); ///< "HJ1402"
 
@@ -136,6 +138,7 @@ struct Plan {
   std::vector<Verdict>
       Verdicts; ///< one for each function that is not unchanged
   size_t Unchanged = 0;
+  std::vector<std::string> Types; ///< names of those that were edited
   /// Variables local to a file, by unit path and symbol, that need not hold the
   /// initial value of the new text: a text could write them, or another initial
   /// value was edited.
@@ -146,7 +149,8 @@ struct Plan {
 };
 
 struct Refusal {
-  std::vector<Verdict> Verdicts; ///< all reasons at once, then what is held
+  std::vector<Verdict> Verdicts;  ///< all reasons at once, then what is held
+  std::vector<std::string> Types; ///< names of those that were edited
 };
 
 using PlanOrRefusal = std::variant<Plan, Refusal>;

@@ -21,9 +21,9 @@
 
 using namespace hotjit;
 
-// int hotjitCallAndCatch(void (*Function)(void))
+// int hotjitCallAndCatch(void (*Function)(void *), void *Argument)
 //   0: returned; 1: an exception was thrown and is gone.
-extern "C" int hotjitCallAndCatch(void (*Function)(void));
+extern "C" int hotjitCallAndCatch(void (*Function)(void *), void *Argument);
 extern "C" const char hotjitCaught[];
 
 __asm__(R"(
@@ -39,7 +39,9 @@ hotjitCallAndCatch:
   .cfi_offset %rbp, -16
   movq %rsp, %rbp
   .cfi_def_cfa_register %rbp
-  callq *%rdi
+  movq %rdi, %rax
+  movq %rsi, %rdi
+  callq *%rax
   xorl %eax, %eax
   popq %rbp
   .cfi_def_cfa %rsp, 8
@@ -123,7 +125,17 @@ void onFault(int Signal, siginfo_t *Info, void *Context) {
 }
 } // namespace
 
+bool hotjit::callAndCatch(void (*Function)(void *), void *Argument) {
+  return hotjitCallAndCatch(Function, Argument) != 0;
+}
+
 GuardedResult hotjit::callGuarded(ProgramAddr Function) {
+  // One argument too many is none to the callee.
+  return callGuarded(reinterpret_cast<void (*)(void *)>(Function.value()),
+                     nullptr);
+}
+
+GuardedResult hotjit::callGuarded(void (*Function)(void *), void *Argument) {
   GuardedResult Result;
   struct sigaction Ours = {};
   Ours.sa_sigaction = onFault;
@@ -133,8 +145,7 @@ GuardedResult hotjit::callGuarded(ProgramAddr Function) {
     realSigaction(Guarded[I], &Ours, &TheGuard.Before[I]);
   if (sigsetjmp(TheGuard.Back, 1) == 0) {
     TheGuard.Thread = pthread_self();
-    auto Call = reinterpret_cast<void (*)()>(Function.value());
-    if (hotjitCallAndCatch(Call))
+    if (hotjitCallAndCatch(Function, Argument))
       Result.How = GuardedResult::Ending::Threw;
   } else {
     Result.How = GuardedResult::Ending::Faulted;

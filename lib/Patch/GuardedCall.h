@@ -25,6 +25,12 @@ struct GuardedResult {
 /// on to the program's handler, or to the default action. Any thread, one call
 /// at a time in the process.
 GuardedResult callGuarded(ProgramAddr Function);
+/// The same with an argument.
+GuardedResult callGuarded(void (*Function)(void *), void *Argument);
+
+/// Calls Function and comes back if it returns or throws (true); a fault is the
+/// program's. Installs no handlers: any thread, any number of calls at a time.
+bool callAndCatch(void (*Function)(void *), void *Argument);
 
 } // namespace hotjit
 

@@ -12,6 +12,8 @@ const char *hotjit::spell(Event::Kind K) {
     return "changed";
   case Event::Kind::Diagnostics:
     return "diagnostics";
+  case Event::Kind::Waiting:
+    return "waiting";
   case Event::Kind::Reloaded:
     return "reloaded";
   case Event::Kind::Refused:

@@ -29,6 +29,7 @@ struct Event {
     Ready,
     Changed,
     Diagnostics,
+    Waiting, ///< ready, and goes live at a safe point of the program
     Reloaded,
     Refused,
     Failed,
@@ -50,6 +51,9 @@ struct Event {
   std::vector<std::string> Files;
   std::vector<Verdict> Verdicts;
   size_t UnchangedFunctions = 0;
+  std::vector<std::string> Types; ///< that were edited
+  /// Undone, Redone: names of the functions that have another body now.
+  std::vector<std::string> Switched;
   std::optional<Timings> Times;
 
   std::string Stage;   ///< Failed: compile, link, initialize, superseded, ...

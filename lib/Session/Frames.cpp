@@ -149,6 +149,7 @@ Event Session::stepped(Event::Kind What, unsigned Generation,
   // An attempt in flight compared with a generation that is no longer live.
   if (InFlight) {
     *InFlight->Cancel = true;
+    abandon(*InFlight);
     finish(fail(*InFlight, "superseded", "undo or redo took over"));
   }
   for (size_t I = 0; I != Generations.size(); ++I)
@@ -162,6 +163,8 @@ Event Session::stepped(Event::Kind What, unsigned Generation,
   Event E;
   E.What = What;
   E.Generation = Generation;
+  for (const LeftBody &Body : Left)
+    E.Switched.push_back(Body.Of.Function.Name);
   for (const auto &[File, Status] : Ahead)
     E.Files.push_back(File);
   llvm::erase_if(Pending, [&](const PendingFunction &F) {

@@ -62,9 +62,15 @@ void Session::reinit(StringRef Variable, Answer Done) {
       if (!(*Result)->Unit)
         return Done(makeError("{}: the live text does not compile: {}",
                               Command.Path, (*Result)->Rendered));
-      if (Generations[Current].Number != Number)
-        return Done(makeError("another generation is live by now; try again"));
-      Done(setInitialValue(Units[The.Unit], *(*Result)->Unit, The.Symbol));
+      auto Set = [=, this](std::optional<Verdict>) {
+        if (Generations[Current].Number != Number)
+          return Done(
+              makeError("another generation is live by now; try again"));
+        Done(setInitialValue(Units[The.Unit], *(*Result)->Unit, The.Symbol));
+      };
+      if (!Around.Ask)
+        return Set(std::nullopt);
+      Around.Ask(Event(), Set);
     });
   });
 }

@@ -72,7 +72,7 @@ bool Session::askForWhole(Attempt &A) {
   return IsPartial;
 }
 
-/// No event: A is to be compiled once more.
+/// No event: A is Ready, or to be compiled once more.
 std::optional<Event> Session::run(Attempt &A) {
   // A unit without a command, or newer than the program, ends it here: what
   // we do not know, we do not compare.
@@ -102,11 +102,13 @@ std::optional<Event> Session::run(Attempt &A) {
   if (auto *R = std::get_if<Refusal>(&*Decision)) {
     if (askForWhole(A))
       return std::nullopt;
-    return refuse(A, std::move(R->Verdicts));
+    Event E = refuse(A, std::move(R->Verdicts));
+    E.Types = std::move(R->Types);
+    return E;
   }
   if (askForCode(A, std::get<Plan>(*Decision)))
     return std::nullopt;
-  return commitPlan(A, std::move(std::get<Plan>(*Decision)));
+  return prepare(A, std::move(std::get<Plan>(*Decision)));
 }
 
 Verdict hotjit::notLoaded(StringRef Path) {
@@ -157,29 +159,43 @@ static std::vector<Verdict> notPatchable(const Plan &P,
   return Result;
 }
 
-std::optional<Event> Session::commitPlan(Attempt &A, Plan P) {
-  Event E;
-  E.Reload = A.Id;
-  E.Files.assign(A.Files.begin(), A.Files.end());
-  E.UnchangedFunctions = P.Unchanged;
+/// What will be live when A is.
+Session::Live Session::afterwards(const Attempt &A) const {
   Live Next = Generations[Current];
-  Next.Texts = A.Texts;
-  for (const UnitWork &W : A.Work)
-    Next.Compiled[Units[W.Unit].Unit.Path] = W.New;
+  std::vector<TextSnapshot::Change> Texts;
+  for (const std::string &File : A.Files)
+    if (std::shared_ptr<const SourceText> Text = A.Texts.find(File))
+      Texts.push_back({File, std::move(Text)});
+  Next.Texts = Next.Texts.with(Texts);
   for (const UnitWork &W : A.Work) {
     const TranslationUnit &Built = Units[W.Unit].Unit;
+    Next.Compiled[Built.Path] = W.New;
     Next.Commands.erase(Built.Path);
     if (!isSameCommand(W.Command, Built))
       Next.Commands.emplace(Built.Path, W.Command);
   }
-  if (P.empty()) {
-    // The code is what it was, but the texts that it came from are new.
-    recordCommitted(P, Next.Added);
-    Generations[Current] = std::move(Next);
-    E.What = Event::Kind::Unchanged;
-    E.Verdicts = std::move(P.Verdicts);
-    return E;
-  }
+  return Next;
+}
+
+/// The code is what it was, but the texts that it came from are new.
+Event Session::keepCode(Attempt &A, Plan P) {
+  Live Next = afterwards(A);
+  recordCommitted(P, Next.Added);
+  Generations[Current] = std::move(Next);
+  Event E;
+  E.What = Event::Kind::Unchanged;
+  E.Reload = A.Id;
+  E.Files.assign(A.Files.begin(), A.Files.end());
+  E.UnchangedFunctions = P.Unchanged;
+  E.Types = std::move(P.Types);
+  E.Verdicts = std::move(P.Verdicts);
+  return E;
+}
+
+/// No event: A is Ready, or to be compiled once more.
+std::optional<Event> Session::prepare(Attempt &A, Plan P) {
+  if (P.empty())
+    return keepCode(A, std::move(P));
 
   // The program may close a library at any moment, but not this one any more.
   for (const PlannedUnit &U : P.Units)
@@ -227,23 +243,77 @@ std::optional<Event> Session::commitPlan(Attempt &A, Plan P) {
       waitFor(std::move(Sites), A.Files);
     return refuse(A, notPatchable(P, Problems));
   }
+  A.Ready =
+      std::make_unique<Prepared>(Prepared{std::move(P), std::move(*Staged)});
+  return std::nullopt;
+}
+
+/// The program may have a word in whether and when (hotjit_on_reload,
+/// hotjit_safepoint).
+void Session::askProgram(const std::shared_ptr<Attempt> &A) {
+  auto Answered = [this, A](std::optional<Verdict> Objection) {
+    if (InFlight == A && A->Ready)
+      conclude(A, commitReady(*A, std::move(Objection)));
+  };
+  if (!Around.Ask)
+    return Answered(std::nullopt);
+  Event Preview;
+  Preview.What = Event::Kind::Reloaded;
+  Preview.Reload = A->Id;
+  Preview.Files.assign(A->Files.begin(), A->Files.end());
+  Preview.Verdicts = A->Ready->What.Verdicts;
+  Preview.Types = A->Ready->What.Types;
+  Around.Ask(Preview, Answered);
+}
+
+/// Nothing of it was ever visible.
+void Session::abandon(Attempt &A) {
+  if (A.Ready)
+    A.Ready->Staged.abandon();
+  A.Ready.reset();
+}
+
+/// The plan's functions with the objection; all of them are held.
+static std::vector<Verdict> declined(std::vector<Verdict> Verdicts,
+                                     Verdict Objection) {
+  for (Verdict &V : Verdicts) {
+    V.Kind = VerdictKind::Held;
+    V.Code.reset();
+    V.Message = "held back by the program";
+  }
+  Verdicts.insert(Verdicts.begin(), std::move(Objection));
+  return Verdicts;
+}
+
+Event Session::commitReady(Attempt &A, std::optional<Verdict> Objection) {
+  if (Objection) {
+    Event E = refuse(
+        A, declined(std::move(A.Ready->What.Verdicts), std::move(*Objection)));
+    E.Types = std::move(A.Ready->What.Types);
+    abandon(A);
+    return E;
+  }
+  Plan P = std::move(A.Ready->What);
+  StagedGeneration Staged = std::move(A.Ready->Staged);
+  A.Ready.reset();
 
   // Initializers of new variables run last of all that can fail: what they do
   // to the program cannot be taken back.
-  if (!Staged->Initializers.empty()) {
+  if (!Staged.Initializers.empty()) {
     Stopwatch S(Around.Time, A.Times.Link);
-    if (Error Failed = Around.Passes.runInitializers(*Staged)) {
+    if (Error Failed = Around.Passes.runInitializers(Staged)) {
       // Not abandoned: an initializer that still runs needs its code.
-      Staged->keep();
+      Staged.keep();
       return fail(A, "initialize", toString(std::move(Failed)));
     }
   }
 
   // Which bodies are left behind? Asked before the store, looked for after it.
+  Live Next = afterwards(A);
   Next.Functions.clear();
   std::vector<size_t> VerdictOf;
   for (size_t I = 0; I != P.Verdicts.size(); ++I)
-    for (const StagedFunction &F : Staged->Functions)
+    for (const StagedFunction &F : Staged.Functions)
       if (!F.Added && F.Symbol == P.Verdicts[I].Symbol) {
         Next.Functions.push_back(
             {A.Id, P.Verdicts[I], F.Identity, builtUnit(F.Unit)});
@@ -252,10 +322,11 @@ std::optional<Event> Session::commitPlan(Attempt &A, Plan P) {
   std::vector<LeftBody> Left = bodiesOf(Next.Functions);
 
   // Beyond this point nothing can be refused: the next store is the commit.
-  adopt(P, *Staged, Next);
+  adopt(P, Staged, Next);
+  std::vector<std::string> Files(A.Files.begin(), A.Files.end());
   Expected<Generation> G = [&] {
     Stopwatch S(Around.Time, A.Times.Commit);
-    return Around.Passes.commit(std::move(*Staged), E.Files);
+    return Around.Passes.commit(std::move(Staged), Files);
   }();
   if (!G)
     return fail(A, "commit", toString(G.takeError()));
@@ -271,7 +342,12 @@ std::optional<Event> Session::commitPlan(Attempt &A, Plan P) {
   for (size_t I = 0; I != Where.size(); ++I)
     if (!Where[I].empty())
       markPending(P.Verdicts[VerdictOf[I]], Where[I]);
+  Event E;
   E.What = Event::Kind::Reloaded;
+  E.Reload = A.Id;
+  E.Files = std::move(Files);
+  E.UnchangedFunctions = P.Unchanged;
+  E.Types = std::move(P.Types);
   E.Generation = G->Number;
   E.Verdicts = std::move(P.Verdicts);
   return E;

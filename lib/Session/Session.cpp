@@ -35,8 +35,10 @@ Session::Session(SessionOptions Options, std::vector<ProjectUnit> Units,
 }
 
 Session::~Session() {
-  if (InFlight)
-    *InFlight->Cancel = true;
+  if (!InFlight)
+    return;
+  *InFlight->Cancel = true;
+  abandon(*InFlight);
 }
 
 void Session::startFrom(ArrayRef<TextSnapshot::Change> Texts) {
@@ -169,6 +171,7 @@ void Session::begin(std::vector<std::string> Changed, Nanoseconds EventTime,
     std::shared_ptr<Attempt> Before = std::move(InFlight);
     InFlight.reset();
     *Before->Cancel = true;
+    abandon(*Before);
     bool AnotherFile = any_of(Changed, [&](const std::string &File) {
       return !Before->Files.count(File);
     });
@@ -438,7 +441,7 @@ std::optional<Nanoseconds> Session::nextWake() const {
   std::optional<Nanoseconds> Next = NextPendingLook;
   if (Waits && !InFlight)
     Next = Next ? std::min(*Next, Waits->Next) : Waits->Next;
-  if (InFlight && InFlight->Compiled) {
+  if (InFlight && InFlight->Compiled && !InFlight->Ready) {
     Nanoseconds Commit = commitTime(*InFlight);
     Next = Next ? std::min(*Next, Commit) : Commit;
   }
@@ -447,7 +450,8 @@ std::optional<Nanoseconds> Session::nextWake() const {
 
 void Session::wake() {
   Nanoseconds Now = Around.Time.now();
-  if (InFlight && InFlight->Compiled && commitTime(*InFlight) <= Now)
+  if (InFlight && InFlight->Compiled && !InFlight->Ready &&
+      commitTime(*InFlight) <= Now)
     conclude();
   if (NextPendingLook && *NextPendingLook <= Now)
     watchPending();
@@ -457,14 +461,18 @@ void Session::wake() {
 
 void Session::conclude() {
   std::shared_ptr<Attempt> A = InFlight;
-  std::optional<Event> End = run(*A);
-  if (!End) {
-    // A plan needs code that was left out: once more, with it.
-    A->Compiled = false;
-    return startCompiling(*A);
-  }
+  if (std::optional<Event> End = run(*A))
+    return conclude(A, std::move(*End));
+  if (A->Ready)
+    return askProgram(A);
+  // A plan needs code that was left out: once more, with it.
+  A->Compiled = false;
+  startCompiling(*A);
+}
+
+void Session::conclude(std::shared_ptr<Attempt> A, Event End) {
   reportDiagnostics(*A);
-  finish(std::move(*End));
+  finish(std::move(End));
   for (const UnitWork &W : A->Work)
     warm(W.Unit);
 }

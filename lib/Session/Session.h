@@ -90,6 +90,8 @@ class Session {
 public:
   using Sink = std::function<void(const Event &)>;
   using Reply = std::function<void(const Event &)>;
+  /// Nothing: go on. Else the verdict that the reload is refused with.
+  using Consent = std::function<void(std::optional<Verdict>)>;
 
   struct Surroundings {
     const FileSystem &Files;
@@ -110,13 +112,19 @@ public:
     /// that it was not built from; their texts are kept in Known. May be null.
     std::function<FoundUnits(const CompileCommands &Commands, Saves &Known)>
         FindAdded;
+    /// Session thread; may be null. New code is complete, and invisible: asks
+    /// whether and when it may go live. Preview.Reload 0: no reload, but a
+    /// value is about to be set; only when is asked. To be answered on the
+    /// session thread, at once or later, at most once while Session lives. An
+    /// answer for an attempt that has ended meanwhile does nothing.
+    std::function<void(const Event &Preview, Consent)> Ask;
   };
 
   Session(SessionOptions Options, std::vector<ProjectUnit> Units, Saves Known,
           Surroundings Around);
   ~Session();
 
-  /// Tells an event of the surroundings: Ready.
+  /// Tells an event of the surroundings: Ready, Waiting.
   void announce(Event E) { tell(std::move(E)); }
 
   /// Compiles, in the background, what may be edited first: Units are in that
@@ -166,6 +174,7 @@ private:
   struct Attempt;
   struct UnitWork;
   struct Live;
+  struct Prepared;
   struct Switched;
   struct LeftBody;
   struct PendingFunction;
@@ -201,13 +210,19 @@ private:
   void leaveClosed(const Attempt &A);
   Nanoseconds commitTime(const Attempt &A) const;
   void conclude();
+  void conclude(std::shared_ptr<Attempt> A, Event End);
 
   llvm::Error setInitialValue(const ProjectUnit &Unit, CompiledUnit &Compiled,
                               llvm::StringRef Symbol);
 
   // The passes of a reload, in Reload.cpp.
   std::optional<Event> run(Attempt &A);
-  std::optional<Event> commitPlan(Attempt &A, Plan P);
+  std::optional<Event> prepare(Attempt &A, Plan P);
+  Event keepCode(Attempt &A, Plan P);
+  void askProgram(const std::shared_ptr<Attempt> &A);
+  Event commitReady(Attempt &A, std::optional<Verdict> Objection);
+  static void abandon(Attempt &A);
+  Live afterwards(const Attempt &A) const;
   bool askForCode(Attempt &A, const Plan &P);
   bool askForWhole(Attempt &A);
   void waitFor(std::vector<EntrySite> Sites,

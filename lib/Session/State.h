@@ -47,6 +47,12 @@ struct Session::PendingFunction {
   std::vector<SessionStatus::OldFrames> Frames; ///< when last looked
 };
 
+/// What is ready to be committed, and nobody has seen.
+struct Session::Prepared {
+  Plan What;
+  StagedGeneration Staged;
+};
+
 /// What an attempt does with one unit. A thread of the compiler writes it until
 /// `compiled` is posted, nobody else reads it before.
 struct Session::UnitWork {
@@ -76,6 +82,8 @@ struct Session::Attempt {
   Nanoseconds LastEvent{0};
   bool AnotherFile = false;
   bool Compiled = false;
+  /// Waits for the program's consent.
+  std::unique_ptr<Session::Prepared> Ready;
   bool CompileFailed = false;
   std::string CannotCompile; ///< of one of the units
   std::shared_ptr<CancelFlag> Cancel = std::make_shared<CancelFlag>(false);

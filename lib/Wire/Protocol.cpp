@@ -41,6 +41,7 @@ static constexpr std::pair<wire::Event::Kind, StringLiteral> EventNames[] = {
     {wire::Event::Kind::Crashed, "crashed"},
     {wire::Event::Kind::Loaded, "loaded"},
     {wire::Event::Kind::Unloaded, "unloaded"},
+    {wire::Event::Kind::Waiting, "waiting"},
     {wire::Event::Kind::Off, "off"},
 };
 
@@ -240,6 +241,7 @@ static void writeDetails(json::Object &O, const Event &E) {
       O["verdicts"] = list(E.Verdicts);
     return;
   case Event::Kind::Changed:
+  case Event::Kind::Waiting:
   case Event::Kind::Paused:
   case Event::Kind::Resumed:
     return;
@@ -247,10 +249,10 @@ static void writeDetails(json::Object &O, const Event &E) {
 }
 
 static bool hasFiles(Event::Kind K) {
-  return K == Event::Kind::Changed || K == Event::Kind::Reloaded ||
-         K == Event::Kind::Refused || K == Event::Kind::Failed ||
-         K == Event::Kind::Unchanged || K == Event::Kind::Loaded ||
-         K == Event::Kind::Unloaded;
+  return K == Event::Kind::Changed || K == Event::Kind::Waiting ||
+         K == Event::Kind::Reloaded || K == Event::Kind::Refused ||
+         K == Event::Kind::Failed || K == Event::Kind::Unchanged ||
+         K == Event::Kind::Loaded || K == Event::Kind::Unloaded;
 }
 
 json::Value hotjit::wire::toJSON(const Event &E) {
@@ -306,6 +308,7 @@ static bool readDetails(const json::Value &V, Event &Out, json::ObjectMapper &M,
   case Event::Kind::Redone:
     return M.mapOptional("verdicts", Out.Verdicts);
   case Event::Kind::Changed:
+  case Event::Kind::Waiting:
   case Event::Kind::Paused:
   case Event::Kind::Resumed:
     return true;
@@ -494,6 +497,7 @@ json::Value hotjit::wire::toJSON(const Status &S) {
                       {"generation", S.Generation},
                       {"newest", S.Newest},
                       {"paused", S.Paused},
+                      {"waiting", S.Waiting},
                       {"units", S.Units},
                       {"memory_bytes", S.MemoryBytes},
                       {"superseded_bytes", S.SupersededBytes},
@@ -514,6 +518,7 @@ bool hotjit::wire::fromJSON(const json::Value &V, Status &Out, json::Path P) {
          mapUnsigned(V, "generation", Out.Generation, P) &&
          mapUnsigned(V, "newest", Out.Newest, P) &&
          M.mapOptional("paused", Out.Paused) &&
+         M.mapOptional("waiting", Out.Waiting) &&
          M.mapOptional("units", Out.Units) &&
          M.mapOptional("memory_bytes", Out.MemoryBytes) &&
          M.mapOptional("superseded_bytes", Out.SupersededBytes) &&

@@ -118,6 +118,7 @@ struct Event {
     Paused,
     Resumed,
     Crashed,
+    Waiting,  ///< ready, and goes live at a safe point of the program
     Loaded,   ///< the program has opened a library or plugin
     Unloaded, ///< and closed it
     Off,      ///< the engine turned itself off; the program runs on
@@ -255,6 +256,7 @@ struct Status {
   unsigned Generation = 0;
   unsigned Newest = 0; ///< redo leads up to this one
   bool Paused = false;
+  bool Waiting = false; ///< a reload or step, for a safe point of the program
   uint64_t Units = 0;
   uint64_t MemoryBytes = 0;       ///< of new code and data
   uint64_t SupersededBytes = 0;   ///< of these, that no call reaches

@@ -323,6 +323,11 @@ std::string Renderer::render(const Event &E) {
     if (Options.Verbose)
       L.add("changed", Color::Plain, ": " + filesOf(E, L.Files));
     break;
+  case Event::Kind::Waiting:
+    if (Options.Verbose)
+      L.add("waiting", Color::Plain,
+            ": " + filesOf(E, L.Files) + ": for a safe point of the program");
+    break;
   case Event::Kind::Diagnostics: {
     std::string &Kept = Diagnostics[E.Reload];
     Kept += E.Rendered;

@@ -32,6 +32,8 @@ static wire::Event::Kind toWire(Event::Kind K) {
     return wire::Event::Kind::Changed;
   case Event::Kind::Diagnostics:
     return wire::Event::Kind::Diagnostics;
+  case Event::Kind::Waiting:
+    return wire::Event::Kind::Waiting;
   case Event::Kind::Reloaded:
     return wire::Event::Kind::Reloaded;
   case Event::Kind::Refused:

@@ -25,10 +25,6 @@
 using namespace hotjit;
 using namespace llvm;
 
-// A new variable's constructor may read a file or take a lock that the program
-// holds for a moment. After this it counts as hung.
-static constexpr uint32_t InitializerLimitMs = 5000;
-
 static std::vector<std::string> toVector(const char *const *Strings) {
   std::vector<std::string> Result;
   for (; Strings && *Strings; ++Strings)
@@ -39,11 +35,13 @@ static std::vector<std::string> toVector(const char *const *Strings) {
 static std::string orEmpty(const char *Text) { return Text ? Text : ""; }
 
 Engine::Engine(const hotjit_engine_options &Options, hotjit_engine_api &Api)
-    : Options(Options), Api(Api),
+    : Options(Options), Api(Api), OnProgramThread(Api),
+      Calls(Api, [this](std::function<void()> F) { Inbox.post(std::move(F)); }),
       Thread(std::optional<unsigned>(EngineStackBytes),
              [this] { runSession(); }) {}
 
-Engine::~Engine() {
+void Engine::stop() {
+  Calls.end("hotjit was stopped");
   Inbox.close();
   Thread.join();
 }
@@ -74,6 +72,7 @@ void Engine::runSession() {
   Saves.reset();
   Compiles.reset();
   Warms.reset();
+  Callbacks.reset();
   TheSession.reset();
   Socket.reset();
 }
@@ -254,6 +253,9 @@ Error Engine::startSession() {
               const CompileCommands &Commands, hotjit::Saves &Known) {
             return findAddedUnits(Files, *TheImage, Where, Commands, Listed,
                                   Known);
+          },
+          [this](const Event &Preview, Session::Consent Answer) {
+            ask(Preview, std::move(Answer));
           }});
   TheSession->startFrom(Superseded);
   // A file saved while we were reading would have gone unnoticed.
@@ -311,46 +313,29 @@ void Engine::watch(const std::string &Path) {
 }
 
 Error Engine::initialize(ProgramAddr Function) {
-  struct Job {
+  struct Call {
     ProgramAddr Function;
     GuardedResult Result;
   };
-  if (InitializerLost)
-    return makeError("an earlier initializer still runs");
-  // Shared with a thread that may never come back.
-  auto *TheJob = new Job{Function, {}};
-  int Ended = Api.run(
-      [](void *Argument) {
-        auto *J = static_cast<Job *>(Argument);
-        J->Result = callGuarded(J->Function);
-      },
-      TheJob, InitializerLimitMs);
-  if (Ended == HOTJIT_RUN_TIMEOUT) {
-    InitializerLost = true;
+  auto The = std::make_shared<Call>(Call{Function, {}});
+  Expected<ProgramThread::Ending> Ended =
+      OnProgramThread.run([The] { The->Result = callGuarded(The->Function); });
+  if (!Ended)
+    return Ended.takeError();
+  if (*Ended == ProgramThread::Ending::Late)
     return makeError("the initializer of a new variable has not returned "
                      "after {} ms; its thread is left alone",
-                     InitializerLimitMs);
-  }
-  GuardedResult Result = TheJob->Result;
-  delete TheJob;
-  if (Ended != HOTJIT_RUN_DONE)
-    return makeError("there is no thread to run initializers on");
-  switch (Result.How) {
-  case GuardedResult::Ending::Returned:
-    return Error::success();
-  case GuardedResult::Ending::Threw:
-    return makeError("the initializer of a new variable threw an exception");
-  case GuardedResult::Ending::Faulted:
-    return makeError("the initializer of a new variable ended by signal {} "
-                     "({})",
-                     Result.Signal, strsignal(Result.Signal));
-  }
+                     ProgramThread::LimitMs);
+  if (std::string How = describeEnding(The->Result); !How.empty())
+    return makeError("the initializer of a new variable {}", How);
   return Error::success();
 }
 
 void Engine::tell(const Event &E) {
   if (E.Generation)
     LiveGeneration = *E.Generation;
+  keepDiagnostics(E);
+  tellProgram(E);
   wire::Event W = onWire(E);
   L->info("{}", formatv("{0}", toJSON(W)).str());
   if (Socket)
@@ -364,6 +349,8 @@ void Engine::tell(const Event &E) {
 }
 
 void Engine::reportBroken(std::string What) {
+  // The session thread may be the one that cannot go on.
+  Calls.end("a defect in hotjit: " + What);
   Inbox.post([this, What = std::move(What)] {
     if (Off.empty())
       turnOff("a defect in hotjit: " + What);
@@ -378,6 +365,7 @@ void Engine::turnOff(std::string Why) {
   tell(E);
   LastEvent = std::move(E);
   Off = std::move(Why);
+  Calls.end(Off);
   Saves.reset();
   Api.off(Off.c_str());
 }

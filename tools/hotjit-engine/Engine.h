@@ -2,6 +2,8 @@
 #define HOTJIT_TOOLS_ENGINE_ENGINE_H
 
 #include "Agent/EngineAbi.h"
+#include "ProgramCalls.h"
+#include "ProgramThread.h"
 #include "RealStages.h"
 #include "Session/Startup.h"
 #include "Threads.h"
@@ -16,10 +18,14 @@ namespace hotjit {
 class Engine {
 public:
   Engine(const hotjit_engine_options &Options, hotjit_engine_api &Api);
-  ~Engine(); ///< joins the threads, removes the socket
 
-  void stop() { Inbox.close(); }
+  // What the program calls, on its threads: EngineAbi.h.
+  void stop();
   unsigned generation() const { return LiveGeneration.load(); }
+  std::optional<std::string> undo();
+  std::optional<std::string> reload();
+  std::string diagnostics();
+  void safepoint() { Calls.reachSafepoint(); }
 
   /// Held while libgcc's or the loader's locks may be held by the engine: a
   /// child that is forked meanwhile would inherit them locked.
@@ -39,6 +45,14 @@ private:
   void keepTexts(const FoundUnits &Found, const hotjit::Saves &Known);
   llvm::Error initialize(ProgramAddr Function);
 
+  // Consent.cpp
+  void ask(const Event &Preview, Session::Consent Answer);
+  void tellProgram(const Event &E);
+  void keepDiagnostics(const Event &E);
+  /// Now, or when a thread of the program is at a safe point.
+  void atSafepoint(std::function<void()> Do);
+  void callBack(Notice N, Session::Consent Answer);
+
   // Requests.cpp
   void handle(llvm::StringRef Method, const llvm::json::Value &Params,
               wire::Reply Answer);
@@ -46,6 +60,7 @@ private:
                                            const llvm::json::Value &Params);
   void reload(const llvm::json::Value &Params, wire::Reply Answer);
   void reinit(const llvm::json::Value &Params, wire::Reply Answer);
+  void step(bool Forward, wire::Reply Answer);
   wire::Event onWire(const Event &E) const;
 
   void tell(const Event &E);
@@ -72,8 +87,13 @@ private:
   std::unique_ptr<wire::Server> Socket;
   std::string Off;                ///< why the engine is off; empty while on
   std::optional<Event> LastEvent; ///< of an engine that is off
-  bool InitializerLost = false;
   std::atomic<unsigned> LiveGeneration{0};
+  ProgramThread OnProgramThread;
+  ProgramCalls Calls;
+  std::unique_ptr<Workers> Callbacks; ///< made for the first of them
+  std::mutex DiagnosticsLock;
+  std::string LastDiagnostics; ///< of the last reload that ended
+  std::map<unsigned, std::string> Diagnostics; ///< of reloads that have not
   Mailbox Inbox;
   llvm::thread Thread; ///< last: it uses all of the above
 };

@@ -7,6 +7,7 @@
 #include "llvm/Support/ErrorHandling.h"
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <unistd.h>
 
 using namespace hotjit;
@@ -34,13 +35,28 @@ static void onFatalError(void *, const char *Reason, bool) {
     pause();
 }
 
-static void stop() {
-  TheEngine->stop();
-  delete TheEngine;
-  TheEngine = nullptr;
+// Not deleted: another thread of the program may be about to call.
+static void stop() { TheEngine->stop(); }
+
+static unsigned generation() { return TheEngine->generation(); }
+static void safepoint() { TheEngine->safepoint(); }
+
+/// The caller frees it.
+static char *copied(const std::string &Text) { return strdup(Text.c_str()); }
+
+static int failed(const std::optional<std::string> &Problem, char **Why) {
+  if (Problem)
+    *Why = copied(*Problem);
+  return Problem.has_value();
 }
 
-static unsigned generation() { return TheEngine ? TheEngine->generation() : 0; }
+static int undo(char **Why) { return failed(TheEngine->undo(), Why); }
+static int reload(char **Why) { return failed(TheEngine->reload(), Why); }
+
+static char *diagnostics() {
+  std::string Text = TheEngine->diagnostics();
+  return Text.empty() ? nullptr : copied(Text);
+}
 
 // A program that forks inside a library's constructor holds the loader's lock,
 // which a link in flight may be waiting for: then nobody could go on.
@@ -71,8 +87,6 @@ static void forkChild() {
 static const char *unsupported(const hotjit_engine_options &Options) {
   if (Options.on_refusal != HOTJIT_ON_REFUSAL_KEEP)
     return "--on-refusal: only 'keep' is in this version";
-  if (Options.commit_at_safepoint)
-    return "HOTJIT_COMMIT_AT_SAFEPOINT: not in this version";
   if (Options.cache_memory_mb != UINT32_MAX)
     return "--cache-memory: not in this version";
   if (Options.fence == 1)
@@ -97,6 +111,10 @@ hotjit_engine_start(const hotjit_engine_options *Options,
   TheEngine = new Engine(*Options, *Api);
   Api->stop = stop;
   Api->generation = generation;
+  Api->undo = undo;
+  Api->reload = reload;
+  Api->diagnostics = diagnostics;
+  Api->safepoint = safepoint;
   Api->fork_prepare = forkPrepare;
   Api->fork_parent = forkDone;
   Api->fork_child = forkChild;

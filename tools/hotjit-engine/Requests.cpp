@@ -26,6 +26,10 @@ void Engine::handle(StringRef Method, const json::Value &Params,
     return reload(Params, std::move(Answer));
   if (Method == wire::method::Reinit)
     return reinit(Params, std::move(Answer));
+  if (Method == wire::method::Undo)
+    return step(/*Forward=*/false, std::move(Answer));
+  if (Method == wire::method::Redo)
+    return step(/*Forward=*/true, std::move(Answer));
   Answer(answer(Method, Params));
 }
 
@@ -53,6 +57,16 @@ void Engine::reload(const json::Value &Params, wire::Reply Answer) {
   });
 }
 
+void Engine::step(bool Forward, wire::Reply Answer) {
+  auto Held = std::make_shared<wire::Reply>(std::move(Answer));
+  atSafepoint([this, Forward, Held] {
+    Expected<Event> E = Forward ? TheSession->redo() : TheSession->undo();
+    if (!E)
+      return (*Held)(E.takeError());
+    (*Held)(toJSON(onWire(*E)));
+  });
+}
+
 Expected<json::Value> Engine::answer(StringRef Method,
                                      const json::Value &Params) {
   auto Step = [&](Expected<Event> E) -> Expected<json::Value> {
@@ -60,10 +74,6 @@ Expected<json::Value> Engine::answer(StringRef Method,
       return E.takeError();
     return toJSON(onWire(*E));
   };
-  if (Method == wire::method::Undo)
-    return Step(TheSession->undo());
-  if (Method == wire::method::Redo)
-    return Step(TheSession->redo());
   if (Method == wire::method::Pause)
     return Step(TheSession->pause());
   if (Method == wire::method::Resume)
@@ -79,6 +89,7 @@ Expected<json::Value> Engine::answer(StringRef Method,
   }
   if (Method == wire::method::Status) {
     wire::Status S = toWire(TheSession->status());
+    S.Waiting = Calls.isWaiting();
     S.Pid = getpid();
     S.Program = Program;
     S.Socket = Api.socket;

@@ -41,6 +41,8 @@ static void print(const wire::Status &S) {
       "texts, {} KiB of what is kept parsed\n",
       S.MemoryBytes >> 10, S.SupersededBytes >> 10, S.TextBytes >> 10,
       S.ParsedBytes >> 10);
+  if (S.Waiting)
+    outs() << "waiting: for a safe point of the program\n";
   printList("newer than the live code", S.Ahead);
   printList("saved but not live", S.Dirty);
   for (const wire::PendingFrames &F : S.Frames)

@@ -234,25 +234,44 @@ TEST_F(AgentTest, TheLibraryOffSaysOff) {
                                "undo 1: hotjit is off\n"
                                "reload 1: hotjit is off\n"
                                "on_reload 1: hotjit is off\n"
+                               "on_reload 1: hotjit is off\n"
+                               "on_reload 1: hotjit is off\n"
                                "guard 0\n"
-                               "called 1, diagnostics none\n");
+                               "called 1, diagnostics none\n"
+                               "on_reload 1: hotjit is off\n");
 }
 
-TEST_F(AgentTest, TheLibraryStartsAndRefusesWhatIsNotBuilt) {
+// Registered twice is called once; what would wait for itself says so; a
+// callback may take itself out.
+TEST_F(AgentTest, TheLibraryOnAsksTheEngine) {
   std::string Out = run({Linked, Top / "s.sock"}, {});
   auto [Before, After] = StringRef(Out).split("start 0\n");
+  std::string Inside = "inside: undo 2: hotjit_undo: not from a reload "
+                       "callback\n"
+                       "inside: reload 2: hotjit_reload: not from a reload "
+                       "callback\n"
+                       "inside: stop 2: hotjit_stop: not from a reload "
+                       "callback\n";
   EXPECT_EQ(After, "start 0\n"
                    "generation 42\n"
-                   "undo 3: hotjit_undo: not in this version\n"
-                   "reload 3: hotjit_reload: not in this version\n"
-                   "on_reload 3: hotjit_on_reload: not in this version\n"
+                   "undo 2: nothing to undo\n"
+                   "reload 0\n"
+                   "on_reload 0\n"
+                   "on_reload 0\n"
+                   "on_reload 0\n"
                    "guard 3: hotjit_guard: not in this version\n"
-                   "called 0, diagnostics none\n"
-                   "stop 0\n"
-                   "stop 1: hotjit is off\n"
-                   "start 3: hotjit_start after hotjit_stop or fork: not in "
-                   "this version\n"
-                   "generation 0\n");
+                   "called 0, diagnostics a.c:1: warning: x\n" +
+                       Inside + "callback says early\n" + Inside +
+                       "inside: on_reload 0\n"
+                       "callback says late\n" +
+                       Inside +
+                       "callback says early\n"
+                       "on_reload 0\n"
+                       "stop 0\n"
+                       "stop 1: hotjit is off\n"
+                       "start 3: hotjit_start after hotjit_stop or fork: not "
+                       "in this version\n"
+                       "generation 0\n");
 }
 
 } // namespace

@@ -142,6 +142,20 @@ void runJob(hotjit_engine_api *Api) {
   std::fflush(stdout);
 }
 
+hotjit_engine_api *TheApi;
+
+/// Each callback once, as at a safe point; prints its vetoes.
+void callBack() {
+  hotjit_reload_callback Callback;
+  void *User;
+  hotjit_reload_info Info = {};
+  for (unsigned I = 0; TheApi->begin_callback(I, &Callback, &User); ++I) {
+    const char *Veto = Callback(HOTJIT_PHASE_BEFORE, &Info, User);
+    std::printf("callback says %s\n", Veto ? Veto : "nothing");
+    TheApi->end_callback();
+  }
+}
+
 void stop() { TheEngine->Socket.reset(); }
 
 Error start(const hotjit_engine_options &Options, hotjit_engine_api &Api) {
@@ -201,6 +215,15 @@ hotjit_engine_start(const hotjit_engine_options *Options,
   }
   Api->stop = stop;
   Api->generation = [] { return 42u; };
+  TheApi = Api;
+  Api->undo = [](char **Why) {
+    *Why = ::strdup("nothing to undo");
+    return 1;
+  };
+  Api->reload = [](char **) { return 0; };
+  Api->diagnostics = [] { return ::strdup("a.c:1: warning: x"); };
+  Api->safepoint = [] { callBack(); };
+  Api->want_safepoint(1);
   if (Wish == "nosocket")
     return 0;
   if (Error E = start(*Options, *Api)) {

@@ -4,18 +4,23 @@
 #include <string.h>
 #include <unistd.h>
 
-static void count(void *arg) { ++*(int *)arg; }
-static const char *never(enum hotjit_phase phase,
-                         const hotjit_reload_info *info, void *user) {
-  (void)phase;
-  (void)info;
-  (void)user;
-  return "veto";
-}
-
 static void show(const char *name, int result) {
   printf("%s %d%s%s\n", name, result, result ? ": " : "",
          result ? hotjit_last_error() : "");
+}
+
+static void count(void *arg) { ++*(int *)arg; }
+static const char *heard(enum hotjit_phase phase,
+                         const hotjit_reload_info *info, void *user) {
+  (void)phase;
+  (void)info;
+  show("inside: undo", hotjit_undo());
+  show("inside: reload", hotjit_reload());
+  show("inside: stop", hotjit_stop());
+  hotjit_safepoint(); /* would call this again */
+  if (strcmp(user, "late") == 0)
+    show("inside: on_reload", hotjit_on_reload(NULL, user));
+  return user;
 }
 
 static void show_all(void) {
@@ -23,10 +28,15 @@ static void show_all(void) {
   printf("generation %u\n", hotjit_generation());
   show("undo", hotjit_undo());
   show("reload", hotjit_reload());
-  show("on_reload", hotjit_on_reload(never, NULL));
+  show("on_reload", hotjit_on_reload(heard, "early"));
+  show("on_reload", hotjit_on_reload(heard, "early"));
+  show("on_reload", hotjit_on_reload(heard, "late"));
   show("guard", hotjit_guard(count, &called));
   printf("called %d, diagnostics %s\n", called,
-         hotjit_diagnostics() ? "some" : "none");
+         hotjit_diagnostics() ? hotjit_diagnostics() : "none");
+  hotjit_safepoint();
+  hotjit_safepoint();
+  show("on_reload", hotjit_on_reload(NULL, "early"));
   hotjit_safepoint();
 }
 

@@ -82,7 +82,7 @@ public:
     if (Refuse) {
       V.Kind = VerdictKind::Refused;
       V.Code = Reason::LayoutChanged;
-      return PlanOrRefusal(Refusal{{V}});
+      return PlanOrRefusal(Refusal{{V}, {}});
     }
     Plan P;
     if (CodeUnchanged)
@@ -221,6 +221,8 @@ protected:
   Log L;
   std::vector<Event> Told;
   std::vector<std::function<void()>> Posted;
+  /// The program's say, if it has one.
+  std::function<void(const Event &, Session::Consent)> Ask;
   std::unique_ptr<Session> S;
 
   void SetUp() override {
@@ -248,7 +250,7 @@ protected:
             FS, Time, Program, Compiles, Warms, L,
             [this](std::function<void()> F) { Posted.push_back(F); },
             [this](const Event &E) { Told.push_back(E); },
-            [](const std::string &) {}});
+            [](const std::string &) {}, nullptr, Ask});
   }
 
   /// An editor writes the file; the kernel's event arrives.

@@ -281,3 +281,117 @@ TEST_F(SessionTest, AnEditOfAClosedLibraryIsRefused) {
   EXPECT_EQ(Program.live(), "built");
   EXPECT_EQ(Program.ArmCalls, 0);
 }
+
+//===-- The program has a say ---------------------------------------------===//
+
+class AskingReload : public SessionTest {
+protected:
+  Event Preview;
+  Session::Consent Answer;
+  int Asked = 0;
+
+  void SetUp() override {
+    SessionTest::SetUp();
+    Ask = [this](const Event &E, Session::Consent Given) {
+      ++Asked;
+      Preview = E;
+      Answer = std::move(Given);
+    };
+    start({});
+  }
+};
+
+TEST_F(AskingReload, NothingIsLiveBeforeTheProgramHasAnswered) {
+  save("/p/a.c", "a2");
+  settle();
+  EXPECT_EQ(kinds(), "changed");
+  EXPECT_EQ(Program.live(), "built");
+  EXPECT_EQ(Preview.Reload, 1u);
+  EXPECT_EQ(Preview.Verdicts.size(), 1u);
+  EXPECT_FALSE(S->nextWake());
+  Answer(std::nullopt);
+  EXPECT_EQ(kinds(), "changed reloaded");
+  EXPECT_EQ(Program.live(), "a2");
+  Answer(std::nullopt); // Too late.
+  EXPECT_EQ(kinds(), "changed reloaded");
+}
+
+TEST_F(AskingReload, AVetoIsARefusalWithItsText) {
+  save("/p/a.c", "a2");
+  settle();
+  Verdict Veto;
+  Veto.Kind = VerdictKind::Refused;
+  Veto.Code = Reason::Declined;
+  Veto.Message = "the program declined: busy";
+  Answer(Veto);
+  EXPECT_EQ(kinds(), "changed refused");
+  ASSERT_EQ(Told.back().Verdicts.size(), 2u);
+  EXPECT_EQ(Told.back().Verdicts[0].Message, Veto.Message);
+  EXPECT_EQ(Told.back().Verdicts[1].Kind, VerdictKind::Held);
+  EXPECT_EQ(Program.live(), "built");
+  EXPECT_EQ(S->status().Dirty, std::vector<std::string>{"/p/a.c"});
+  // Asked for again, it is asked again.
+  S->reload({}, [](const Event &) {});
+  settle();
+  Answer(std::nullopt);
+  EXPECT_EQ(Program.live(), "a2");
+}
+
+// D10: the last text wins also over one that waits for an answer.
+TEST_F(AskingReload, ALaterSaveSupersedesWhatWaits) {
+  save("/p/a.c", "a2");
+  settle();
+  Session::Consent First = Answer;
+  save("/p/a.c", "a3");
+  EXPECT_EQ(kinds(), "changed failed changed");
+  EXPECT_EQ(Told[1].Stage, "superseded");
+  settle();
+  First(std::nullopt);
+  EXPECT_EQ(Program.live(), "built");
+  Answer(std::nullopt);
+  EXPECT_EQ(Program.live(), "a3");
+  EXPECT_EQ(Asked, 2);
+}
+
+TEST_F(AskingReload, AnUndoSupersedesWhatWaits) {
+  save("/p/a.c", "a2");
+  settle();
+  Answer(std::nullopt);
+  save("/p/a.c", "a3");
+  settle();
+  EXPECT_TRUE(bool(S->undo()));
+  EXPECT_EQ(kinds(), "changed reloaded changed failed undone");
+  EXPECT_EQ(Told.back().Switched, std::vector<std::string>{"f"});
+  Answer(std::nullopt);
+  EXPECT_EQ(Program.live(), "built");
+}
+
+// A plugin that is opened meanwhile has texts that the waiting reload's
+// generation must know.
+TEST_F(AskingReload, WhatIsLoadedWhileItWaitsStaysKnown) {
+  save("/p/a.c", "a2");
+  settle();
+  FS.write("/p/c.c", "c1");
+  ImageModule Plugin;
+  Plugin.Path = "/p/plugin.so";
+  S->moduleLoaded(Plugin, [&](Saves &Known) {
+    EXPECT_FALSE(bool(Known.keep("/p/c.c")));
+    FoundUnits Found;
+    ProjectUnit U;
+    U.Unit.Path = "/p/c.c";
+    U.Files = {"/p/c.c"};
+    Found.Units.push_back(U);
+    return Found;
+  });
+  Answer(std::nullopt);
+  EXPECT_EQ(Program.live(), "a2");
+  EXPECT_EQ(S->status().Dirty, std::vector<std::string>{});
+}
+
+// Session ends while the program has not answered: nothing leaks, no assert.
+TEST_F(AskingReload, EndsWhileItWaits) {
+  save("/p/a.c", "a2");
+  settle();
+  S.reset();
+  EXPECT_EQ(Program.live(), "built");
+}

@@ -84,11 +84,12 @@ Event someEvent(Event::Kind K) {
     E.Unchanged = 40;
     [[fallthrough]];
   case Event::Kind::Changed:
+  case Event::Kind::Waiting:
   case Event::Kind::Unchanged:
   case Event::Kind::Failed:
     E.Reload = 2;
     E.Files = {"/p/widget.cpp", "/p/widget.h"};
-    if (K != Event::Kind::Changed)
+    if (K != Event::Kind::Changed && K != Event::Kind::Waiting)
       E.Times = Timings{1, 2.5, 3, 4, 5, 0.01, 15.51};
     if (K == Event::Kind::Failed) {
       E.Stage = "link";
@@ -125,7 +126,7 @@ constexpr Event::Kind AllKinds[] = {
     Event::Kind::Unchanged, Event::Kind::Settled,  Event::Kind::Undone,
     Event::Kind::Loaded,    Event::Kind::Unloaded, Event::Kind::Redone,
     Event::Kind::Paused,    Event::Kind::Resumed,  Event::Kind::Crashed,
-    Event::Kind::Off,
+    Event::Kind::Waiting,   Event::Kind::Off,
 };
 
 TEST(Protocol, EventsSurviveTheTrip) {
