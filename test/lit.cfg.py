@@ -81,6 +81,8 @@ config.substitutions += [
     ("%{redis-edits}", lit_config.params.get("redis-edits", "30")),
     ("%{bindir}", os.path.join(config.hotjit_build, "bin")),
     ("%{libdir}", os.path.join(config.hotjit_build, "lib")),
+    ("%{builddir}", config.hotjit_build),
+    ("%{libfolder}", config.hotjit_libfolder),
     ("%{cc}", compilers[0]),
     ("%{cxx}", compilers[1]),
     ("%{clang}", config.clang),

@@ -1,0 +1,3 @@
+include(FetchContent)
+FetchContent_Declare(hotjit URL hotjit.tar.gz)
+FetchContent_MakeAvailable(hotjit)
