@@ -181,11 +181,12 @@ int hotjit_undo(void);
 int hotjit_reload(void);
 
 /* What the compiler said to the last reload that it finished, as clang prints
-   it. Null: nothing, or hotjit is off. Valid until the thread's next call. */
+   it. Null: nothing, or hotjit is off. Valid until the thread calls again or
+   ends. */
 const char *hotjit_diagnostics(void);
 
 /* Why the last call of this thread failed, or why hotjit turned itself off.
-   Never null; valid until the thread's next call. */
+   Never null; valid until the thread calls again or ends. */
 const char *hotjit_last_error(void);
 
 #pragma GCC visibility pop

@@ -212,7 +212,7 @@ class Session:
         ended = [e["reload"] for e in self.history if e["event"] in ENDS]
         if len(set(begun)) != len(begun):
             raise Failed(f"reloads that began twice: {begun}")
-        if self.exits_in_reload:
+        if self.exits_in_reload and begun[-1] not in ended:
             begun.pop()
         for number in begun:
             if ended.count(number) != 1:
