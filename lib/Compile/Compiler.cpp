@@ -33,10 +33,14 @@ struct Compiler::State {
     std::lock_guard Lock(M);
     Edits[Unit] = std::move(Last);
   }
-  std::optional<Edit> lastEdit(const std::string &Unit) {
+  /// If Now still has that body.
+  std::optional<Edit> lastEdit(const std::string &Unit,
+                               const CompiledUnit &Now) {
     std::lock_guard Lock(M);
     auto It = Edits.find(Unit);
-    return It == Edits.end() ? std::nullopt : std::optional(It->second);
+    if (It == Edits.end() || It->second.Body >= Now.Text.Bodies.size())
+      return std::nullopt;
+    return It->second;
   }
 
 private:
@@ -150,21 +154,29 @@ static void keepPreambles(CompileRun &Run, Preambles &Kept,
 
 void Compiler::warm(const TranslationUnit &Unit, const TextSnapshot &Texts,
                     std::shared_ptr<const CompiledUnit> Live) {
-  S->Ahead.sweep();
   CompileRun Run(Unit, Texts);
   std::unique_ptr<llvm::MemoryBuffer> Text = Run.mainText();
   if (!Text)
     return;
   std::optional<State::Edit> Last;
   if (Live)
-    Last = S->lastEdit(Unit.Path);
-  if (Last && Last->Body >= Live->Text.Bodies.size())
-    Last.reset();
-  uint32_t UpTo = Last ? Live->Text.Bodies[Last->Body].Begin : ~0U;
+    Last = S->lastEdit(Unit.Path, *Live);
   keepPreambles(Run, S->Kept, Unit, Texts, *Text, S->Started,
-                Last ? &Live->Text : nullptr, UpTo);
+                Last ? &Live->Text : nullptr,
+                Last ? Live->Text.Bodies[Last->Body].Begin : ~0U);
+}
+
+void Compiler::begin(const TranslationUnit &Unit, const TextSnapshot &Texts,
+                     std::shared_ptr<const CompiledUnit> Live) {
+  S->Ahead.sweep();
+  std::optional<State::Edit> Last = S->lastEdit(Unit.Path, *Live);
   if (!Last || S->Kept.limit() == 0)
     return;
+  CompileRun Run(Unit, Texts);
+  std::unique_ptr<llvm::MemoryBuffer> Text = Run.mainText();
+  if (!Text)
+    return;
+  uint32_t UpTo = Live->Text.Bodies[Last->Body].Begin;
   std::shared_ptr<const Preamble> Start =
       S->Kept.find(Unit, Text->getBuffer(), Texts, UpTo);
   BodyMatch Same;

@@ -79,16 +79,23 @@ public:
   /// Keeps what the unit's file says before its own declarations (its
   /// preamble: the #includes) parsed in memory, for compileBodies(). Takes as
   /// long as parsing it does; does nothing if it is kept already. With Live,
-  /// the unit as compiled from Texts: has a thread parse it up to the function
-  /// that was edited last, and wait there.
+  /// the unit as compiled from Texts: what stands above the function that was
+  /// edited last, too, if that is long.
   void warm(const TranslationUnit &Unit, const TextSnapshot &Texts,
             std::shared_ptr<const CompiledUnit> Live = nullptr);
+
+  /// Has a thread parse the unit up to the function that was edited last, and
+  /// wait there for compileBodies(). Live: the unit as compiled from Texts.
+  /// Takes no time; the thread has the caller's priority, for it will compile
+  /// the next edit.
+  void begin(const TranslationUnit &Unit, const TextSnapshot &Texts,
+             std::shared_ptr<const CompiledUnit> Live);
 
   /// Bytes that warm() keeps, at most Limit of them: the least recently used
   /// goes first.
   size_t bytesKept() const;
   void setLimit(size_t Bytes);
-  /// How often compileBodies() went on from where warm() had a thread wait.
+  /// How often compileBodies() went on from where begin() had a thread wait.
   size_t headStartsUsed() const;
 
 private:

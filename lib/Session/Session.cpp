@@ -363,7 +363,7 @@ void Session::warm(size_t Unit) {
   Warming[Unit] = Pending;
   auto Post = Around.Post;
   Around.Warms.run([=, this, Texts = Now.Texts, Number = Now.Number,
-                    &Passes = Around.Passes] {
+                    &Passes = Around.Passes, &Compiles = Around.Compiles] {
     std::shared_ptr<CompiledUnit> Old;
     if (!Compiled && Pending->begin()) {
       if (Expected<CompileResult> R = Passes.compile(Command, Texts, nullptr))
@@ -374,7 +374,10 @@ void Session::warm(size_t Unit) {
         Old->Code = UnitCode();
       Pending->finish(Old);
     }
-    Passes.warm(Command, Texts, Compiled ? Compiled : Old);
+    std::shared_ptr<CompiledUnit> Facts = Compiled ? Compiled : Old;
+    Passes.warm(Command, Texts, Facts);
+    if (Facts)
+      Compiles.run([=, &Passes] { Passes.begin(Command, Texts, Facts); });
     Post([=, this] {
       if (auto It = Warming.find(Unit);
           It != Warming.end() && It->second == Pending)

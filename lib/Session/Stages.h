@@ -30,6 +30,9 @@ public:
   /// On the warming thread: as Compiler::warm.
   virtual void warm(const TranslationUnit &Unit, const TextSnapshot &Texts,
                     std::shared_ptr<const CompiledUnit> Live) = 0;
+  /// On a thread of the compiler: as Compiler::begin.
+  virtual void begin(const TranslationUnit &Unit, const TextSnapshot &Texts,
+                     std::shared_ptr<const CompiledUnit> Live) = 0;
 
   virtual llvm::Expected<PlanOrRefusal> diff(llvm::ArrayRef<UnitChange> Changes,
                                              const Adopted &Earlier) = 0;

@@ -70,8 +70,8 @@ void Engine::runSession() {
       TheSession->wake();
   }
   Saves.reset();
+  Warms.reset(); // It gives jobs to the others.
   Compiles.reset();
-  Warms.reset();
   Callbacks.reset();
   TheSession.reset();
   Socket.reset();

@@ -61,6 +61,11 @@ void RealStages::warm(const TranslationUnit &Unit, const TextSnapshot &Texts,
   Compiles.warm(Unit, Texts, std::move(Live));
 }
 
+void RealStages::begin(const TranslationUnit &Unit, const TextSnapshot &Texts,
+                       std::shared_ptr<const CompiledUnit> Live) {
+  Compiles.begin(Unit, Texts, std::move(Live));
+}
+
 Expected<PlanOrRefusal> RealStages::diff(ArrayRef<UnitChange> Changes,
                                          const Adopted &Earlier) {
   return hotjit::diff(Changes, Program, Earlier);

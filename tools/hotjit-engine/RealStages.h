@@ -32,6 +32,8 @@ public:
                 const CancelFlag *Cancel) override;
   void warm(const TranslationUnit &Unit, const TextSnapshot &Texts,
             std::shared_ptr<const CompiledUnit> Live) override;
+  void begin(const TranslationUnit &Unit, const TextSnapshot &Texts,
+             std::shared_ptr<const CompiledUnit> Live) override;
   llvm::Expected<PlanOrRefusal> diff(llvm::ArrayRef<UnitChange> Changes,
                                      const Adopted &Earlier) override;
   llvm::Expected<PlanOrRefusal> planReinit(const UnitChange &Live,

@@ -57,6 +57,7 @@ protected:
       TheCompiler.warm(Unit, Before);
     Outcome First = compileBodies(Unit, Before, After, Needed);
     TheCompiler.warm(Unit, Before, Live);
+    TheCompiler.begin(Unit, Before, Live);
     Outcome Second = compileBodies(Unit, Before, After, Needed);
     EXPECT_EQ(First.Why, Second.Why);
     EXPECT_EQ(First.Rendered, Second.Rendered);
@@ -598,7 +599,7 @@ TEST_F(Partial, GoesOnFromWhereTheLastEditWas) {
   // What stands above where it waits was edited.
   Live = std::move(O.Partial);
   std::string Above = with(New, "x + counter", "x - counter");
-  TheCompiler.warm(Unit, Second, Live);
+  TheCompiler.begin(Unit, Second, Live);
   O = compileBodies(Unit, Second, snapshotOf({{"/src/a.c", Above}}), {});
   EXPECT_TRUE(O.Partial) << O.Why;
   EXPECT_EQ(TheCompiler.headStartsUsed(), 2u);
@@ -609,7 +610,7 @@ TEST_F(Partial, AHeadStartIsOfOneText) {
   ASSERT_TRUE(O.Partial) << O.Why;
   TranslationUnit Unit = unitAt("/src/a.c", {});
   TextSnapshot Before = snapshotOf({{"/src/a.c", Plain}});
-  TheCompiler.warm(Unit, Before, Live);
+  TheCompiler.begin(Unit, Before, Live);
   size_t Used = TheCompiler.headStartsUsed();
   // Compiled anew, from the same text: not what it was begun with.
   llvm::Expected<CompileResult> Whole = TheCompiler.compile(Unit, Before);

@@ -72,6 +72,8 @@ public:
   }
   void warm(const TranslationUnit &, const TextSnapshot &,
             std::shared_ptr<const CompiledUnit>) override {}
+  void begin(const TranslationUnit &, const TextSnapshot &,
+             std::shared_ptr<const CompiledUnit>) override {}
 
   llvm::Expected<PlanOrRefusal> diff(llvm::ArrayRef<UnitChange> Changes,
                                      const Adopted &) override {
