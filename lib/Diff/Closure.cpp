@@ -152,7 +152,21 @@ Names Users::naming(StringRef Symbol) {
   return Naming->lookup(Symbol);
 }
 
+/// Whether debug info may mean Symbol where it names a function so.
+static bool mayMean(StringRef Name, StringRef Symbol,
+                    const CompiledUnit &Text) {
+  const CompiledFunction *F = Text.findFunction(Symbol);
+  return F && (sharedName(Name) == sharedName(Symbol) ||
+               Name == unqualified(F->Name));
+}
+
 Names Users::holding(StringRef Symbol) {
+  // To give every function of the unit its name of debug info takes longer than
+  // all else here, and most functions have no copy.
+  if (llvm::none_of(Unit.Built.details().InlinedCopies, [&](const auto &I) {
+        return mayMean(I.Function, Symbol, Unit.New);
+      }))
+    return {};
   if (!Holding) {
     Holding.emplace();
     for (const UnitDetails::Inlined &I : Unit.Built.details().InlinedCopies)
