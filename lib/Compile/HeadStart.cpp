@@ -108,6 +108,11 @@ bool HeadStart::isLost() const {
   return Lost;
 }
 
+bool HeadStart::isFinished() const {
+  std::lock_guard Lock(M);
+  return Now == State::Finished;
+}
+
 size_t HeadStart::bytesKept() const {
   std::lock_guard Lock(M);
   return Bytes + Room;
@@ -283,7 +288,11 @@ void HeadStarts::sweep() {
   std::vector<std::unique_ptr<HeadStart>> Done;
   {
     std::lock_guard Lock(M);
-    Done = std::exchange(Discarded, {});
+    auto IsDone = [](const auto &H) { return H->isFinished(); };
+    auto Rest = llvm::partition(Discarded, IsDone);
+    Done.assign(std::make_move_iterator(Discarded.begin()),
+                std::make_move_iterator(Rest));
+    Discarded.erase(Discarded.begin(), Rest);
   }
 }
 

@@ -50,6 +50,8 @@ public:
   void end();
   /// It did not come to an end in time, and may never.
   bool isLost() const;
+  /// Its thread ends within milliseconds.
+  bool isFinished() const;
 
   const std::string &unit() const { return From.Unit.Path; }
   /// Bytes of memory, besides the preamble.
@@ -71,7 +73,7 @@ private:
   std::condition_variable Changed;
   State Now = State::Running;
   CancelFlag Ended{false};
-  bool Lost = false; ///< nobody waits for it any more
+  bool Lost = false;           ///< nobody waits for it any more
   std::optional<CompileResult> Result;
   std::string Doubt;
   size_t Bytes = 0;
@@ -88,7 +90,7 @@ public:
   bool has(llvm::StringRef Unit, const CompiledUnit &Old) const;
   /// Replaces the unit's. The oldest of too many is ended.
   void keep(std::unique_ptr<HeadStart> H);
-  /// Done with it: its thread is waited for by sweep().
+  /// Done with it: it is destroyed by sweep() when it has finished.
   void discard(std::unique_ptr<HeadStart> H);
   void sweep();
   size_t bytesKept() const;
