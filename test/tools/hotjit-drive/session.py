@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import client
 import saves
@@ -63,6 +64,11 @@ class Reader(threading.Thread):
         self.sink.put((self.kind, None))
 
 
+# What a caller need not say; see hotjit-drive's own options.
+OPTIONAL = {"cache": None, "folder": None, "no_wait": False,
+            "without_launcher": False}
+
+
 class Session:
     """options: bin, program, deadline (seconds), run_options, no_wait; and
     cache, the folder in which hotjit keeps files from one start to the next
@@ -70,6 +76,7 @@ class Session:
 
     def __init__(self, options, arguments, echo=True):
         self.echo = echo
+        options = SimpleNamespace(**{**OPTIONAL, **vars(options)})
         self.options = options
         self.program = Path(options.program).resolve()
         self.folder = Path(options.folder or self.program.parent).resolve()
@@ -156,7 +163,7 @@ class Session:
             environment[name] = os.environ[name]
         environment["XDG_RUNTIME_DIR"] = self.runtime.name
         environment["XDG_CACHE_HOME"] = (
-            getattr(self.options, "cache", None) or self.runtime.name)
+            self.options.cache or self.runtime.name)
         self.environment = environment
         command = [str(self.program), *self.arguments]
         if self.options.without_launcher:
