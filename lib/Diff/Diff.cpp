@@ -17,6 +17,7 @@
 #include "Diff/Judge.h"
 #include "fmt/format.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Path.h"
 #include <deque>
 
@@ -245,19 +246,19 @@ static void tellHeld(const Unit &U, VerdictList &All) {
 
 static size_t countUnchanged(llvm::ArrayRef<UnitChange> Changes,
                              const VerdictList &Told) {
-  // By symbol, and by unit unless the symbol is the whole program's.
-  std::set<std::pair<StringRef, StringRef>> Functions;
+  size_t Count = 0;
+  llvm::StringSet<> Shared; // by units: counted once
   for (const UnitChange &C : Changes) {
     const std::set<std::string> Initializers = initializersOf(*C.New);
     for (const CompiledFunction &F : C.New->Functions) {
-      bool Internal = F.Linkage == SymbolLinkage::Internal;
+      bool IsOfOneUnit =
+          F.Linkage == SymbolLinkage::Internal || Changes.size() == 1;
       if (F.AliasOf.empty() && !Initializers.contains(F.Symbol) &&
           !Told.contains(F.Symbol))
-        Functions.insert({Internal ? StringRef(C.New->Path) : StringRef(),
-                          StringRef(F.Symbol)});
+        Count += IsOfOneUnit || Shared.insert(F.Symbol).second;
     }
   }
-  return Functions.size();
+  return Count;
 }
 
 /// Steps 3 to 5. Error: the program's debug info cannot be read.

@@ -82,16 +82,21 @@ llvm::Expected<BuiltUnit> BuiltUnit::create(const ProgramView &Program,
   B.Details = *Details;
   for (const ImageFunction &F : B.Details->Functions)
     B.BySymbol[F.Local ? withoutTags(F.Symbol) : F.Symbol].push_back(&F);
-  for (const ImageVariable &V : B.Details->Variables) {
+  return B;
+}
+
+const BuiltUnit::VariableIndex &BuiltUnit::variableIndex() const {
+  if (Variables)
+    return *Variables;
+  Variables.emplace();
+  for (const ImageVariable &V : Details->Variables) {
     if (!V.Symbol.empty() || !V.LinkageName.empty())
-      addPlace(B.VariablesBySymbol[withoutTags(V.Symbol.empty() ? V.LinkageName
+      addPlace(Variables->BySymbol[withoutTags(V.Symbol.empty() ? V.LinkageName
                                                                 : V.Symbol)],
                V);
-    addPlace(B.VariablesByName[{sharedName(V.Function), V.Name}], V);
+    addPlace(Variables->ByName[{sharedName(V.Function), V.Name}], V);
   }
-  for (const ImageType &T : B.Details->Types)
-    B.TypesByName[T.Name].push_back(&T);
-  return B;
+  return *Variables;
 }
 
 std::string BuiltUnit::spelling(StringRef Symbol) const {
@@ -118,14 +123,15 @@ BuiltUnit::functions(StringRef Symbol) const {
 
 std::vector<const ImageVariable *>
 BuiltUnit::variables(const CompiledVariable &V) const {
+  const VariableIndex &Index = variableIndex();
   // A function static by its function and its name in the source: symbols are
   // numbered, differently by each compiler and after each edit (V-10).
   if (V.Function.empty())
-    if (auto It = VariablesBySymbol.find(withoutTags(V.Symbol));
-        It != VariablesBySymbol.end())
+    if (auto It = Index.BySymbol.find(withoutTags(V.Symbol));
+        It != Index.BySymbol.end())
       return It->second;
-  auto It = VariablesByName.find({sharedName(V.Function), V.Name});
-  if (It == VariablesByName.end())
+  auto It = Index.ByName.find({sharedName(V.Function), V.Name});
+  if (It == Index.ByName.end())
     return {};
   std::vector<const ImageVariable *> Places = It->second;
   // What has another symbol is another variable: a namespace's, a class's.
@@ -188,8 +194,13 @@ BuiltUnit::localFunctions(StringRef Symbol) const {
 }
 
 llvm::ArrayRef<const ImageType *> BuiltUnit::types(StringRef Name) const {
-  auto It = TypesByName.find(Name);
-  if (It == TypesByName.end())
+  if (!TypesByName) {
+    TypesByName.emplace();
+    for (const ImageType &T : Details->Types)
+      (*TypesByName)[T.Name].push_back(&T);
+  }
+  auto It = TypesByName->find(Name);
+  if (It == TypesByName->end())
     return {};
   return It->second;
 }

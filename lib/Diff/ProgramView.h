@@ -95,12 +95,19 @@ private:
   const UnitDetails *Details = nullptr;
   /// Keys are symbols without tags, unless external functions share one.
   llvm::StringMap<std::vector<const ImageFunction *>> BySymbol;
-  llvm::StringMap<std::vector<const ImageVariable *>> VariablesBySymbol;
-  /// Enclosing function (shared name, "" for none) and variable.
-  std::map<std::pair<std::string, std::string>,
-           std::vector<const ImageVariable *>>
-      VariablesByName;
-  llvm::StringMap<std::vector<const ImageType *>> TypesByName;
+
+  struct VariableIndex {
+    llvm::StringMap<std::vector<const ImageVariable *>> BySymbol;
+    /// Enclosing function (shared name, "" for none) and variable.
+    std::map<std::pair<std::string, std::string>,
+             std::vector<const ImageVariable *>>
+        ByName;
+  };
+  const VariableIndex &variableIndex() const;
+  // Made when somebody asks: most edits touch neither.
+  mutable std::optional<VariableIndex> Variables;
+  mutable std::optional<llvm::StringMap<std::vector<const ImageType *>>>
+      TypesByName;
 };
 
 } // namespace hotjit
