@@ -73,7 +73,7 @@ private:
   std::condition_variable Changed;
   State Now = State::Running;
   CancelFlag Ended{false};
-  bool Lost = false;           ///< nobody waits for it any more
+  bool Lost = false; ///< nobody waits for it any more
   std::optional<CompileResult> Result;
   std::string Doubt;
   size_t Bytes = 0;
