@@ -196,7 +196,8 @@ void Compiler::begin(const TranslationUnit &Unit, const TextSnapshot &Texts,
       return llvm::consumeError(std::move(E));
   }
   auto Ahead = HeadStart::begin({Unit, Texts, std::move(Live), std::move(Start),
-                                 Run.Invocation, std::move(*Plan), Last->Body});
+                                 Run.Invocation, std::move(*Plan), Last->Body},
+                                Text->getBuffer());
   if (Ahead)
     S->Ahead.keep(std::move(*Ahead));
   else

@@ -18,12 +18,13 @@
 
 #include "Compile/HeadStart.h"
 #include "Compile/CompileRun.h"
+#include "Support/Error.h"
 #include "clang/AST/ASTContext.h"
 #include "clang/Basic/SourceManager.h"
 #include "clang/Lex/Lexer.h"
 #include "clang/Lex/PreprocessorOptions.h"
 #include "llvm/ADT/STLExtras.h"
-#include <cstring>
+#include <algorithm>
 
 using namespace hotjit;
 using llvm::StringRef;
@@ -58,7 +59,7 @@ bool HeadStart::Pause::isAtBrace(const clang::Preprocessor &P) const {
   const auto *L = static_cast<clang::Lexer *>(P.getCurrentFileLexer());
   uint32_t Brace = H.From.Plan.Bodies.Bodies[Body].Begin;
   return L && L->getFileID() == P.getSourceManager().getMainFileID() &&
-         L->getBufferLocation() == H.Text + Brace + 1;
+         L->getBufferLocation() == H.Text->getBufferStart() + Brace + 1;
 }
 
 void HeadStart::Pause::wait(clang::Preprocessor &P) {
@@ -81,8 +82,11 @@ void HeadStart::Pause::wait(clang::Preprocessor &P) {
 
 HeadStart::HeadStart(Terms From) : From(std::move(From)) {}
 
-llvm::Expected<std::unique_ptr<HeadStart>> HeadStart::begin(Terms From) {
+llvm::Expected<std::unique_ptr<HeadStart>> HeadStart::begin(Terms From,
+                                                            StringRef Now) {
   std::unique_ptr<HeadStart> H(new HeadStart(std::move(From)));
+  if (!H->makeRoom(Now))
+    return makeError("no memory for the text of {}", H->unit());
   llvm::Expected<Thread> T =
       Thread::start("hotjit-ahead", [H = H.get()] { H->run(); });
   if (!T)
@@ -115,24 +119,21 @@ bool HeadStart::isFinished() const {
 
 size_t HeadStart::bytesKept() const {
   std::lock_guard Lock(M);
-  return Bytes + Room;
+  return Bytes + Text->getBufferSize();
 }
 
-/// The text of the unit's file with white space behind it.
-std::unique_ptr<llvm::MemoryBuffer> HeadStart::textWithRoom() {
-  std::shared_ptr<const SourceText> Source = From.Texts.find(From.Unit.Path);
-  if (!Source)
-    return nullptr;
-  std::string Now = Source->text();
-  Room = Now.size() + Growth;
-  auto Buffer =
-      llvm::WritableMemoryBuffer::getNewUninitMemBuffer(Room, From.Unit.Path);
-  if (!Buffer)
-    return nullptr;
-  Text = Buffer->getBufferStart();
-  std::memset(Text, '\n', Room);
-  llvm::copy(Now, Text);
-  return Buffer;
+/// The text of the unit's file with white space behind it. False: no memory.
+bool HeadStart::makeRoom(StringRef Now) {
+  Text = llvm::WritableMemoryBuffer::getNewUninitMemBuffer(Now.size() + Growth,
+                                                           From.Unit.Path);
+  if (Text)
+    write(Now);
+  return Text != nullptr;
+}
+
+void HeadStart::write(StringRef Now) {
+  std::fill(llvm::copy(Now, Text->getBufferStart()), Text->getBufferEnd(),
+            '\n');
 }
 
 void HeadStart::deliver(std::optional<CompileResult> R, std::string D) {
@@ -144,18 +145,17 @@ void HeadStart::deliver(std::optional<CompileResult> R, std::string D) {
 }
 
 void HeadStart::run() {
-  std::unique_ptr<llvm::MemoryBuffer> Buffer = textWithRoom();
-  if (!Buffer)
-    return deliver(std::nullopt, "");
   CompileRun R(From.Unit, From.Texts);
+  std::unique_ptr<llvm::MemoryBuffer> View =
+      llvm::MemoryBuffer::getMemBuffer(Text->getMemBufferRef());
   if (From.Start) {
-    R.Invocation = From.Start->start(R.files(), std::move(Buffer));
+    R.Invocation = From.Start->start(R.files(), std::move(View));
   } else {
     R.Invocation =
         std::make_shared<clang::CompilerInvocation>(*From.Invocation);
     R.Invocation->getPreprocessorOpts().addRemappedFile(
         R.Invocation->getFrontendOpts().Inputs.front().getFile(),
-        Buffer.release());
+        View.release());
   }
   prepareForBodies(*R.Invocation);
   // It would be the one of this text, with the white space.
@@ -204,10 +204,12 @@ bool HeadStart::serves(const TranslationUnit &Unit, const TextSnapshot &Texts,
   };
   if (!llvm::all_of(From.Old->Files, IsSame))
     return false;
-  std::shared_ptr<const SourceText> Before = From.Texts.find(From.Unit.Path);
+  // Up to the brace nobody has written there since.
   size_t Read = Was[Body].Begin + 1;
-  return NewText.size() <= Before->text().size() + Growth / 2 &&
-         NewText.take_front(Read) == StringRef(Before->text()).take_front(Read);
+  return NewText.size() + Growth / 2 <= Text->getBufferSize() &&
+         NewText.take_front(Read) ==
+             StringRef(Text->getBufferStart(), Text->getBufferSize())
+                 .take_front(Read);
 }
 
 std::optional<CompileResult> HeadStart::finish(const PartialPlan &Plan,
@@ -228,8 +230,7 @@ std::optional<CompileResult> HeadStart::finish(const PartialPlan &Plan,
   if (!Await([&] { return Now == State::Waiting || Now == State::Finished; }) ||
       Now == State::Finished)
     return std::nullopt;
-  std::memset(Text, '\n', Room);
-  llvm::copy(NewText, Text);
+  write(NewText);
   From.Plan.Bodies = Plan.Bodies;
   From.Plan.Parsed = Plan.Parsed;
   From.Plan.Wanted = Plan.Wanted;

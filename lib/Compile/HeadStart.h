@@ -28,8 +28,10 @@ public:
     size_t Body;
   };
 
-  /// Error: there is no thread to be had.
-  static llvm::Expected<std::unique_ptr<HeadStart>> begin(Terms From);
+  /// Text: of the unit's file in From.Texts. Error: there is no thread to be
+  /// had, or no memory.
+  static llvm::Expected<std::unique_ptr<HeadStart>> begin(Terms From,
+                                                          llvm::StringRef Text);
   /// Waits for the end of the thread: after end() or finish(), milliseconds.
   ~HeadStart();
 
@@ -62,13 +64,14 @@ private:
   enum class State { Running, Waiting, Resumed, Finished };
 
   explicit HeadStart(Terms From);
-  std::unique_ptr<llvm::MemoryBuffer> textWithRoom();
+  bool makeRoom(llvm::StringRef Now);
+  void write(llvm::StringRef Now);
   void run();
   void deliver(std::optional<CompileResult> R, std::string D);
 
   Terms From;
-  char *Text = nullptr; ///< what the lexer reads
-  size_t Room = 0;      ///< bytes at Text
+  /// What the lexer reads; ours, for Clang may be done with it at any moment.
+  std::unique_ptr<llvm::WritableMemoryBuffer> Text;
   mutable std::mutex M;
   std::condition_variable Changed;
   State Now = State::Running;
