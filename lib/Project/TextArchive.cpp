@@ -39,6 +39,9 @@ static constexpr StringRef Magic = "hotjit texts 1";
 // A few programs, each in its last builds.
 static constexpr size_t MostBuilds = 32;
 static constexpr StringRef Extension = ".texts";
+// zlib packs no better (zlib.net, "Maximum Compression Factor"). A size beyond
+// it is damage, and LLVM would end the process for want of so much memory.
+static constexpr size_t BestRatio = 1032;
 
 std::string TextArchive::keyOf(StringRef Path, const FileStatus &Status) {
   ContentHash Hash = hashBytes(fmt::format(
@@ -92,7 +95,8 @@ std::optional<TextSnapshot> TextArchive::find(StringRef Key) const {
   if (!Head.consume_front(Magic))
     return std::nullopt;
   Head.split(Words, ' ', -1, /*KeepEmpty=*/false);
-  if (Words.size() != 2 || Words[0].getAsInteger(10, Size))
+  if (Words.size() != 2 || Words[0].getAsInteger(10, Size) ||
+      Size / BestRatio > Packed.size())
     return std::nullopt;
   llvm::SmallVector<uint8_t, 0> Bytes;
   if (Error E = llvm::compression::zlib::decompress(

@@ -91,6 +91,14 @@ TEST_F(TextArchiveTest, DamagedFilesAreNone) {
     }
 }
 
+TEST_F(TextArchiveTest, NoMemoryIsTakenForADamagedSize) {
+  TextArchive A(Folder + "/texts");
+  ASSERT_FALSE(bool(A.keep("k", some())));
+  std::ofstream(Folder + "/texts/k.texts", std::ios::binary)
+      << "hotjit texts 1 9000000000000000000 0\nx";
+  EXPECT_FALSE(A.find("k"));
+}
+
 TEST_F(TextArchiveTest, OldBuildsGo) {
   TextArchive A(Folder + "/texts");
   for (int I = 0; I != 40; ++I)
