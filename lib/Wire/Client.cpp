@@ -18,6 +18,8 @@ char NoSuchProgram::ID = 0;
 
 // The log of a long session is the longest answer.
 static constexpr size_t MaxAnswer = 64 << 20;
+// One's own program may say as much as fits into that.
+static constexpr BodyLimits AnswerLimits{/*Nesting=*/64, SIZE_MAX, SIZE_MAX};
 static constexpr size_t ReadSize = 64 << 10;
 
 static Error noSuchProgram(std::string Text) {
@@ -110,7 +112,7 @@ Error Client::send(StringRef Method, json::Value Params, OnAnswer Then) {
 }
 
 Error Client::handle(StringRef Body) {
-  Expected<json::Value> V = parseBody(Body);
+  Expected<json::Value> V = parseBody(Body, AnswerLimits);
   Expected<Message> M = V ? parseMessage(std::move(*V)) : V.takeError();
   if (!M)
     return M.takeError();

@@ -4,6 +4,7 @@
 
 #include "Wire/JsonRpc.h"
 #include "llvm/Support/LSP/Protocol.h"
+#include <cmath>
 
 using namespace llvm;
 using namespace hotjit::wire;
@@ -12,9 +13,11 @@ static Error invalid(const char *Why) {
   return make_error<lsp::LSPError>(Why, lsp::ErrorCode::InvalidRequest);
 }
 
+/// It comes back in the answer, and JSON has no infinity: 1e999 is none.
 static bool isId(const json::Value &V) {
-  return V.kind() == json::Value::Null || V.kind() == json::Value::Number ||
-         V.kind() == json::Value::String;
+  if (std::optional<double> Number = V.getAsNumber())
+    return std::isfinite(*Number);
+  return V.kind() == json::Value::Null || V.kind() == json::Value::String;
 }
 
 static Expected<Message> parseCall(json::Object &O, StringRef Method,

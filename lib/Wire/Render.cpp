@@ -348,8 +348,10 @@ std::string Renderer::render(const Event &E) {
       renderFailed(L, Texts);
     break;
   case Event::Kind::Unchanged:
+    // No file: the text is what is live again.
     L.add("unchanged", Color::Plain,
-          ": " + filesOf(E, L.Files) + ": no code change" +
+          (E.Files.empty() ? "" : ": " + filesOf(E, L.Files)) +
+              ": no code change" +
               (E.Times ? fmt::format(" in {} ms",
                                      renderMilliseconds(E.Times->Total))
                        : ""));

@@ -4,8 +4,9 @@
 // threads only append to the queues of what is to be written, under one short
 // lock, and wake the poll. So a client that stalls costs its queue (bounded:
 // beyond the limit it is dropped), a client that floods is not read any more
-// while its requests wait for answers, and the lock is never held while the
-// handler, or anything else that could take time, is called.
+// while its requests wait for answers, one that only connects gives way to one
+// that speaks, and the lock is never held while the handler, or anything else
+// that could take time, is called.
 //
 //   engine threads                      wire thread
 //   broadcast / Reply                   poll
@@ -52,7 +53,8 @@ struct Connection {
   // Wire thread only.
   Descriptor Socket;
   FrameDecoder Input;
-  bool Deaf = false; ///< nothing more is read: after an error or a goodbye
+  bool Deaf = false;    ///< nothing more is read: after an error or a goodbye
+  bool HasMore = false; ///< Input may hold whole messages: they had to wait
 
   // Guarded by State::M.
   std::string Out;
@@ -60,6 +62,7 @@ struct Connection {
   bool Greeted = false;  ///< has sent initialize
   bool Closing = false;  ///< close when Out is written
   bool Gone = false;     ///< close now
+  size_t Lost = 0;       ///< bytes of Out that it was dropped for
 };
 
 } // namespace
@@ -79,6 +82,8 @@ struct Server::State {
 
   std::mutex M;
   std::list<Connection> Clients; ///< changed by the wire thread only, under M
+  size_t Unread = 0;             ///< bytes of all queues
+  size_t Unanswered = 0;         ///< bytes of requests that the engine has
   bool Stop = false;
 
   // Wire thread only.
@@ -88,13 +93,18 @@ struct Server::State {
 
   void wake();
   void enqueue(Connection &C, const std::string &Bytes);
-  void send(uint64_t Client, const json::Value &Message, bool Answer);
+  void lose(Connection &C);
+  bool mayRead(const Connection &C) const;
+  void send(uint64_t Client, const json::Value &Message,
+            std::optional<size_t> Answers);
   void run();
   std::vector<pollfd> interests();
-  void acceptAll();
+  void acceptOne();
   void readFrom(Connection &C);
+  void decode(Connection &C);
+  void limitUnfinished();
   void handleBody(Connection &C, StringRef Body);
-  void handleMessage(Connection &C, Message M);
+  void handleMessage(Connection &C, Message M, size_t Memory);
   bool answerItself(Connection &C, Message &Call, Reply &Answer);
   void writeTo(Connection &C);
   void refuse(Connection &C, Error Why);
@@ -109,6 +119,7 @@ struct Reply::Target {
   std::weak_ptr<Server::State> To;
   uint64_t Client = 0;
   std::optional<json::Value> Id; ///< none: a notification
+  size_t Memory = 0;             ///< that the request takes until then
 };
 
 Reply::Reply(std::unique_ptr<Target> To) : To(std::move(To)) {}
@@ -138,10 +149,10 @@ void Reply::operator()(Expected<json::Value> Result) {
   if (Where->Id)
     return S->send(Where->Client,
                    makeResponse(std::move(*Where->Id), std::move(Result)),
-                   /*Answer=*/true);
+                   Where->Memory);
   if (!Result)
     consumeError(Result.takeError());
-  S->send(Where->Client, nullptr, /*Answer=*/true);
+  S->send(Where->Client, nullptr, Where->Memory);
 }
 
 //===-- From any thread ---------------------------------------------------===//
@@ -157,22 +168,44 @@ void Server::State::enqueue(Connection &C, const std::string &Bytes) {
   if (C.Gone || C.Closing)
     return;
   C.Out += Bytes;
+  Unread += Bytes.size();
   if (C.Out.size() > Options.Limits.MaxQueue)
-    C.Gone = true; // closed and logged by the wire thread
+    lose(C);
+  while (Unread > Options.Limits.MaxUnread)
+    lose(*max_element(Clients, [](const Connection &A, const Connection &B) {
+      return A.Out.size() < B.Out.size();
+    }));
 }
 
-/// Answer: one request less is in flight. A null message only says that.
+/// M is held. Drops a client for what it has not read.
+void Server::State::lose(Connection &C) {
+  C.Gone = true; // closed and logged by the wire thread
+  C.Lost = C.Out.size();
+  Unread -= C.Out.size();
+  C.Out.clear();
+  C.Out.shrink_to_fit();
+}
+
+/// M is held.
+bool Server::State::mayRead(const Connection &C) const {
+  return !C.Deaf && C.InFlight < MaxInFlight &&
+         Unanswered < Options.Limits.MaxUnanswered;
+}
+
+/// Answers: a request, which took so much memory, is not in flight any more. A
+/// null message only says that.
 void Server::State::send(uint64_t Client, const json::Value &Message,
-                         bool Answer) {
+                         std::optional<size_t> Answers) {
   std::string Bytes;
   if (Message.kind() != json::Value::Null)
     Bytes = frame(Message);
   {
     std::lock_guard Lock(M);
+    Unanswered -= Answers.value_or(0);
     for (Connection &C : Clients) {
       if (C.Id != Client)
         continue;
-      if (Answer)
+      if (Answers)
         --C.InFlight;
       enqueue(C, Bytes);
     }
@@ -216,7 +249,7 @@ std::vector<pollfd> Server::State::interests() {
   Polls.push_back({Accepting ? Listening.get() : -1, POLLIN, 0});
   for (Connection &C : Clients) {
     short Wanted = 0;
-    if (!C.Deaf && C.InFlight < MaxInFlight)
+    if (mayRead(C) && !C.HasMore)
       Wanted |= POLLIN;
     if (!C.Out.empty())
       Wanted |= POLLOUT;
@@ -229,8 +262,13 @@ void Server::State::run() {
   while (true) {
     std::vector<pollfd> Polls = interests();
     if (::poll(Polls.data(), Polls.size(), -1) < 0 && errno != EINTR) {
+      // More than RLIMIT_NOFILE, which the program has lowered.
       L.error("socket: poll: {}", std::strerror(errno));
-      return;
+      if (Clients.empty())
+        return;
+      drop(Clients.back());
+      closeFinished();
+      continue;
     }
     uint64_t Count;
     if (::read(Wake.get(), &Count, sizeof(Count)) > 0)
@@ -243,10 +281,12 @@ void Server::State::run() {
         readFrom(C);
       else if (Ready & (POLLHUP | POLLERR | POLLNVAL))
         drop(C);
+      if (C.HasMore)
+        decode(C);
       writeTo(C);
     }
     if (Polls[1].revents & POLLIN)
-      acceptAll();
+      acceptOne();
     closeFinished();
     std::lock_guard Lock(M);
     if (Stop)
@@ -254,30 +294,34 @@ void Server::State::run() {
   }
 }
 
-void Server::State::acceptAll() {
-  while (true) {
-    Descriptor Socket(::accept4(Listening.get(), nullptr, nullptr,
-                                SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (!Socket) {
-      // Anything but "nobody there" would come again at once and for ever.
-      CannotAccept = errno != EAGAIN && errno != EINTR && errno != ECONNABORTED;
-      if (CannotAccept)
-        L.warning("socket: accept: {}", std::strerror(errno));
-      return;
-    }
-    if (!peerIsSameUser(Socket.get())) {
-      L.warning("socket: refused a client of another user");
-      continue;
-    }
-    std::unique_lock Lock(M);
-    Clients.emplace_back(++LastId, std::move(Socket), Options.Limits.MaxBody);
-    Connection &C = Clients.back();
-    bool TooMany = Clients.size() > Options.Limits.MaxClients;
-    Lock.unlock();
-    if (TooMany)
-      return refuse(
-          C, make_error<lsp::LSPError>("too many clients", RequestFailed));
+/// One in each round, so that a client whose first request came with it has
+/// been read before many others connect.
+void Server::State::acceptOne() {
+  Descriptor Socket(::accept4(Listening.get(), nullptr, nullptr,
+                              SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!Socket) {
+    // Anything but "nobody there" would come again at once and for ever.
+    CannotAccept = errno != EAGAIN && errno != EINTR && errno != ECONNABORTED;
+    if (CannotAccept)
+      L.warning("socket: accept: {}", std::strerror(errno));
+    return;
   }
+  if (!peerIsSameUser(Socket.get())) {
+    L.warning("socket: refused a client of another user");
+    return;
+  }
+  Connection *TooMany = nullptr;
+  {
+    std::lock_guard Lock(M);
+    Clients.emplace_back(++LastId, std::move(Socket), Options.Limits.MaxBody);
+    if (Clients.size() > Options.Limits.MaxClients)
+      TooMany = &*find_if(Clients, [](const Connection &C) {
+        return !C.Greeted && !C.Gone && !C.Closing; // The new one at least.
+      });
+  }
+  if (TooMany)
+    refuse(*TooMany,
+           make_error<lsp::LSPError>("too many clients", RequestFailed));
 }
 
 /// Answers with an error that belongs to no request, and closes.
@@ -310,7 +354,20 @@ void Server::State::readFrom(Connection &C) {
     return;
   }
   C.Input.append(StringRef(Buffer, Size));
+  decode(C);
+  limitUnfinished();
+}
+
+/// Handles the messages that have come, as long as more requests are welcome.
+void Server::State::decode(Connection &C) {
+  C.HasMore = false;
   while (!C.Deaf) {
+    {
+      std::lock_guard Lock(M);
+      C.HasMore = !mayRead(C); // Until an answer is out, which wakes the poll.
+    }
+    if (C.HasMore)
+      return;
     Expected<std::optional<std::string>> Body = C.Input.next();
     if (!Body)
       return refuse(C,
@@ -322,27 +379,43 @@ void Server::State::readFrom(Connection &C) {
   }
 }
 
+void Server::State::limitUnfinished() {
+  size_t Size = 0;
+  Connection *Most = nullptr;
+  for (Connection &C : Clients) {
+    if (C.Deaf)
+      continue;
+    Size += C.Input.size();
+    if (!Most || C.Input.size() > Most->Input.size())
+      Most = &C;
+  }
+  if (Size > Options.Limits.MaxUnfinished)
+    refuse(*Most, make_error<lsp::LSPError>("too much of unfinished messages",
+                                            lsp::ErrorCode::InvalidRequest));
+}
+
 void Server::State::handleBody(Connection &C, StringRef Body) {
   Expected<json::Value> V = parseBody(Body);
   Expected<Message> M = V ? parseMessage(std::move(*V)) : V.takeError();
   if (!M)
-    return send(C.Id, makeResponse(nullptr, M.takeError()), /*Answer=*/false);
-  handleMessage(C, std::move(*M));
+    return send(C.Id, makeResponse(nullptr, M.takeError()), std::nullopt);
+  handleMessage(C, std::move(*M), Body.size() + shapeOf(Body).memory());
 }
 
-void Server::State::handleMessage(Connection &C, Message Call) {
+void Server::State::handleMessage(Connection &C, Message Call, size_t Memory) {
   if (Call.What != Message::Kind::Request &&
       Call.What != Message::Kind::Notification)
     return; // an answer: we never ask
   {
     std::lock_guard Lock(M);
     ++C.InFlight;
+    Unanswered += Memory;
   }
   std::optional<json::Value> Id;
   if (Call.What == Message::Kind::Request)
     Id = std::move(Call.Id);
   Reply Answer(std::make_unique<Reply::Target>(
-      Reply::Target{Self, C.Id, std::move(Id)}));
+      Reply::Target{Self, C.Id, std::move(Id), Memory}));
   if (!answerItself(C, Call, Answer))
     Handle(Call.Method, Call.Params, std::move(Answer));
 }
@@ -388,7 +461,10 @@ void Server::State::writeTo(Connection &C) {
       return;
     }
     C.Out.erase(0, Size);
+    Unread -= Size;
   }
+  if (C.Out.empty())
+    C.Out.shrink_to_fit();
 }
 
 void Server::State::closeFinished() {
@@ -397,9 +473,11 @@ void Server::State::closeFinished() {
     std::lock_guard Lock(M);
     for (auto I = Clients.begin(); I != Clients.end();) {
       auto Next = std::next(I);
-      bool Unread = I->Deaf && I->InFlight == 0; // its last answer is out
-      if (I->Gone || (I->Out.empty() && (I->Closing || Unread)))
+      bool SaysNoMore = I->Deaf && I->InFlight == 0; // its last answer is out
+      if (I->Gone || (I->Out.empty() && (I->Closing || SaysNoMore))) {
+        Unread -= I->Out.size();
         Closed.splice(Closed.end(), Clients, I);
+      }
       I = Next;
     }
   }
@@ -407,9 +485,9 @@ void Server::State::closeFinished() {
     return;
   CannotAccept = false;
   for (Connection &C : Closed)
-    if (C.Out.size() > Options.Limits.MaxQueue)
+    if (C.Lost)
       L.warning("socket: dropped client {}, which has not read {} bytes", C.Id,
-                C.Out.size());
+                C.Lost);
 }
 
 //===-- Start and end -----------------------------------------------------===//

@@ -11,13 +11,20 @@
 
 namespace hotjit::wire {
 
-/// How much of the program's memory clients can take.
+/// How much of the program's memory clients can take, in bytes.
 struct ServerLimits {
   size_t MaxClients = 64;
   size_t MaxBody = 16 << 20; ///< of one message: a large unsaved buffer
   /// Written to a client but not read by it: beyond this it is dropped. Holds
   /// the log of a long session; small beside the engine itself.
   size_t MaxQueue = 8 << 20;
+
+  // Of all clients together; beyond it the one that has most is dropped.
+  size_t MaxUnfinished = 32 << 20; ///< messages whose end has not come
+  size_t MaxUnread = 32 << 20;     ///< their queues
+  /// Requests that the engine has not answered. Beyond it nobody is read: the
+  /// engine answers them all, whatever clients do.
+  size_t MaxUnanswered = 32 << 20;
 };
 
 struct ServerOptions {
@@ -55,6 +62,7 @@ private:
 /// The server itself answers `initialize` and `shutdown` (the client's
 /// goodbye), and refuses what is not JSON-RPC, other requests before
 /// `initialize`, clients of another user, and more clients than the limit.
+/// Those that have not sent `initialize` give way first.
 ///
 /// **Example**:
 ///   auto S = Server::create(Options, [&](StringRef Method,

@@ -20,6 +20,7 @@ from types import SimpleNamespace
 
 import client
 import saves
+import transcripts
 
 ENDS = ("reloaded", "refused", "failed", "unchanged")
 # What a test sets for the program.
@@ -406,6 +407,12 @@ class Session:
             self.do_call(rest, connection)
         else:
             raise Failed(f"client: no such action: {action}")
+
+    def do_transcripts(self, words):
+        def problem(text):
+            raise Failed(text)
+        count = transcripts.play(words[0], self, problem)
+        self.say(f"{count} messages as the page says")
 
     def hashes(self):
         tool = str(Path(self.options.bin) / "hotjit-bytes")

@@ -99,4 +99,23 @@ TEST(ParseBody, CountsNoBracketsInStrings) {
   EXPECT_EQ(messageOf(parseBody("\"\\\"" + std::string(100, '[') + "\"")), "");
 }
 
+std::string listOf(StringRef Item, size_t Count) {
+  std::string Text = "[";
+  for (size_t I = 0; I < Count; ++I)
+    Text += (I ? "," : "") + Item.str();
+  return Text + "]";
+}
+
+TEST(ParseBody, RefusesLittleTextThatWouldTakeMuchMemory) {
+  EXPECT_EQ(messageOf(parseBody(listOf("{\"\":0}", 1000))), "");
+  EXPECT_THAT(messageOf(parseBody(listOf("{\"\":0}", 1001))),
+              HasSubstr("more than 1000 objects"));
+  EXPECT_EQ(messageOf(parseBody(listOf("0", 20000))), "");
+  EXPECT_THAT(messageOf(parseBody(listOf("[]", 10001))),
+              HasSubstr("more than 20000 values"));
+  EXPECT_EQ(
+      messageOf(parseBody(listOf("{\"\":0}", 1001), {64, SIZE_MAX, SIZE_MAX})),
+      "");
+}
+
 } // namespace

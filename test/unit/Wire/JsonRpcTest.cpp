@@ -61,6 +61,7 @@ TEST(JsonRpc, RefusesWhatIsNoMessage) {
         "{\"jsonrpc\":\"2.0\",\"method\":1}",
         "{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":1}",
         "{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"id\":{}}",
+        "{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"id\":1e999}",
         "{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"id\":1,\"result\":1}",
         "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":1}",
         "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1,\"error\":{}}"})

@@ -168,6 +168,8 @@ TEST(Render, TheRest) {
   E.Times = Timings();
   E.Times->Total = 5.04;
   EXPECT_EQ(render(E), "[hotjit] #4 unchanged: a.c: no code change in 5 ms\n");
+  E.Files.clear();
+  EXPECT_EQ(render(E), "[hotjit] #4 unchanged: no code change in 5 ms\n");
   E = event(Event::Kind::Settled, 4);
   E.SettledFunctions = {"f", "g"};
   EXPECT_EQ(render(E),

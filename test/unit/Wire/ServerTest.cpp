@@ -287,6 +287,110 @@ TEST_F(ServerTest, TooManyClientsAreTold) {
   EXPECT_EQ(messageOf(C->ask("echo")), "");
 }
 
+TEST_F(ServerTest, WhoSaysNothingGivesWayToWhoComesNew) {
+  ServerLimits Limits;
+  Limits.MaxClients = 2;
+  serve(Limits);
+  auto C = connect();
+  ASSERT_GET(Descriptor First, connectTo(path()));
+  ASSERT_GET(Descriptor Second, connectTo(path()));
+  auto New = connect();
+  EXPECT_THAT(readAll(First.get()), HasSubstr("too many clients"));
+  EXPECT_THAT(readAll(Second.get()), HasSubstr("too many clients"));
+  EXPECT_EQ(messageOf(C->ask("echo")), "");
+  EXPECT_EQ(messageOf(New->ask("echo")), "");
+}
+
+TEST_F(ServerTest, AFloodInOnePieceWaitsForAnswersToo) {
+  serve();
+  auto Other = connect();
+  ASSERT_GET(Descriptor D, connectTo(path()));
+  std::string Flood = frame(makeRequest(0, "initialize", nullptr));
+  for (int I = 1; I <= 200; ++I)
+    Flood += frame(makeRequest(I, "owe", nullptr));
+  ASSERT_EQ(::send(D.get(), Flood.data(), Flood.size(), MSG_NOSIGNAL),
+            ssize_t(Flood.size()));
+  ::shutdown(D.get(), SHUT_WR);
+  EXPECT_EQ(Debts.waitFor(64), 64u);
+  EXPECT_EQ(messageOf(Other->ask("echo")), "");
+  EXPECT_EQ(Debts.waitFor(64), 64u);
+  for (int I = 0; I < 200; ++I)
+    Debts.take()(nullptr);
+  EXPECT_THAT(readAll(D.get()), HasSubstr("\"id\":200"));
+}
+
+TEST_F(ServerTest, WhatTheEngineOwesAllClientsIsBounded) {
+  ServerLimits Limits;
+  Limits.MaxUnanswered = 30000;
+  serve(Limits);
+  auto C = connect();
+  auto Other = connect();
+  std::string Long(15000, 'x');
+  auto Owe = [&] {
+    EXPECT_EQ(messageOf(C->send("owe", json::Array{Long},
+                                [](Expected<json::Value>) {})),
+              "");
+  };
+  Owe();
+  Owe();
+  EXPECT_EQ(Debts.waitFor(2), 2u);
+  Owe();
+  bool IsAnswered = false;
+  EXPECT_EQ(messageOf(Other->send("echo", nullptr,
+                                  [&](Expected<json::Value> V) {
+                                    consumeError(V.takeError());
+                                    IsAnswered = true;
+                                  })),
+            "");
+  S->broadcast(event(Event::Kind::Paused)); // The server goes round for it.
+  while (Seen.empty())
+    EXPECT_EQ(messageOf(Other->receive()), "");
+  EXPECT_FALSE(IsAnswered);
+  EXPECT_EQ(Debts.waitFor(2), 2u);
+  Debts.take()(nullptr);
+  Debts.take()(nullptr);
+  EXPECT_EQ(messageOf(Other->ask("echo")), "");
+  EXPECT_TRUE(IsAnswered);
+  Debts.take()(nullptr);
+}
+
+TEST_F(ServerTest, UnfinishedMessagesOfAllClientsAreBounded) {
+  ServerLimits Limits;
+  Limits.MaxUnfinished = 100000;
+  serve(Limits);
+  auto C = connect();
+  auto Begin = [&](Descriptor &D, size_t Size) {
+    std::string Part = "Content-Length: 90000\r\n\r\n" + std::string(Size, ' ');
+    EXPECT_EQ(::send(D.get(), Part.data(), Part.size(), MSG_NOSIGNAL),
+              ssize_t(Part.size()));
+    EXPECT_EQ(messageOf(C->ask("echo")), "");
+  };
+  ASSERT_GET(Descriptor Most, connectTo(path()));
+  ASSERT_GET(Descriptor Less, connectTo(path()));
+  Begin(Most, 60000);
+  Begin(Less, 50000);
+  EXPECT_THAT(readAll(Most.get()), HasSubstr("too much of unfinished"));
+  EXPECT_EQ(messageOf(C->ask("echo")), "");
+  EXPECT_EQ(S->clients(), 2u);
+}
+
+TEST_F(ServerTest, WhatAllClientsHaveNotReadIsBounded) {
+  ServerLimits Limits;
+  Limits.MaxUnread = 256 << 10;
+  serve(Limits);
+  auto First = connect(), Second = connect();
+  auto C = connect();
+  Event Big = event(Event::Kind::Off);
+  Big.Message.assign(16 << 10, 'x');
+  for (int I = 0; I < 200; ++I) {
+    S->broadcast(Big);
+    ASSERT_EQ(messageOf(C->ask("echo")), "");
+  }
+  EXPECT_EQ(Seen.size(), 200u);
+  // 3 MiB for each of the two are neither in the kernel nor allowed here.
+  EXPECT_LT(S->clients(), 3u);
+}
+
 TEST_F(ServerTest, ShutdownIsAnsweredAndEndsTheConnection) {
   serve();
   auto C = connect();
