@@ -56,6 +56,7 @@ bool CompileRun::runFrontEnd() {
 
 void CompileRun::keepMessagesWithin(const PartialPlan &Plan) {
   Collector->Within.clear();
+  Collector->WithinFile = Plan.File;
   for (size_t Touched : Plan.Bodies.Touched)
     Collector->Within.push_back(Plan.Bodies.Bodies[Touched]);
 }

@@ -47,6 +47,13 @@ CompiledUnit::findVariable(llvm::StringRef Symbol) const {
   return findSorted(Variables, Symbol);
 }
 
+const UnitText *CompiledUnit::textOf(llvm::StringRef File) const {
+  if (File == Path)
+    return &Text;
+  auto It = Headers.find(File.str());
+  return It == Headers.end() ? nullptr : It->second.get();
+}
+
 CompiledUnit CompiledUnit::facts() const {
   CompiledUnit Copy;
   Copy.Path = Path;
@@ -58,6 +65,8 @@ CompiledUnit CompiledUnit::facts() const {
   Copy.Settings = Settings;
   Copy.FileAssembly = FileAssembly;
   Copy.Text = Text;
+  Copy.Headers = Headers;
+  Copy.Taken = Taken;
   return Copy;
 }
 

@@ -8,6 +8,7 @@
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -193,10 +194,17 @@ struct CompiledUnit {
   /// asm("...") outside functions, as written. May define symbols of its own.
   std::string FileAssembly;
   UnitText Text; ///< of the file at Path
+  /// Of the project's headers that were read once; by path.
+  std::map<std::string, std::shared_ptr<const UnitText>> Headers;
+  /// Null: a compile must tell.
+  const UnitText *textOf(llvm::StringRef File) const;
   UnitCode Code; ///< null after it was taken
   /// Code holds everything that the unit defines; else the bodies that were
   /// asked for and no others.
   bool Whole = true;
+  /// Functions of headers of which another unit was compiled and this one was
+  /// not: their facts are that unit's (Follow.h). Symbols.
+  std::vector<std::string> Taken;
 
   /// The same facts without code.
   CompiledUnit facts() const;

@@ -8,6 +8,7 @@
 #include "Compile/PartialUnit.h"
 #include "Compile/Preambles.h"
 #include "Support/Error.h"
+#include "clang/Lex/PreprocessorOptions.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/TargetSelect.h"
 #include <chrono>
@@ -76,6 +77,8 @@ llvm::Expected<std::optional<CompileResult>>
 Compiler::compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
                         const BodiesRequest &Request, std::string &Why,
                         const CancelFlag *Cancel) {
+  if (!Request.Header.empty())
+    return compileInHeader(Unit, Texts, Request, Why, Cancel);
   std::shared_ptr<const Preamble> Start; // lives as long as Run
   // As the compile before left them; made anew when this one is done.
   std::unique_ptr<HeadStart> Ahead = S->Ahead.take(Unit.Path);
@@ -121,9 +124,63 @@ Compiler::compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
     Result = std::move(*Made);
   }
   if (!Why.empty() ||
-      (Result->Unit && !completeFacts(*Result->Unit, *Plan, Why)))
+      (Result->Unit &&
+       !completeFacts(*Result->Unit, *Plan, *Result->Unit->Code.Module, Why)))
     return std::nullopt;
   return Result;
+}
+
+/// What stands below the #include that leads to the header means nothing to the
+/// bodies in it, so the unit may end there.
+static void endBehindHeader(CompileRun &Run, const BodiesRequest &Request) {
+  std::unique_ptr<llvm::MemoryBuffer> Text = Run.mainText();
+  const UnitText &Known = Request.Old.Text;
+  // What was asked for may stand further down.
+  if (!Text || !Request.Needed.empty() || Known.Counter != 0)
+    return;
+  std::optional<uint32_t> End = endOfInclude(
+      Text->getBuffer(), Request.Old.textOf(Request.Header)->IncludedAt,
+      Run.Invocation->getLangOpts());
+  if (!End)
+    return;
+  Run.Invocation->getPreprocessorOpts().addRemappedFile(
+      Run.Invocation->getFrontendOpts().Inputs.front().getFile(),
+      llvm::MemoryBuffer::getMemBufferCopy(Text->getBuffer().take_front(*End),
+                                           Request.Old.Path)
+          .release());
+}
+
+llvm::Expected<std::optional<CompileResult>> Compiler::compileInHeader(
+    const TranslationUnit &Unit, const TextSnapshot &Texts,
+    const BodiesRequest &Request, std::string &Why, const CancelFlag *Cancel) {
+  const UnitText *Known = Request.Old.textOf(Request.Header);
+  std::shared_ptr<const SourceText> Before =
+      Request.OldTexts.find(Request.Header);
+  std::shared_ptr<const SourceText> Now = Texts.find(Request.Header);
+  if (!Known || !Before || !Now) {
+    Why = "the header is not known well enough";
+    return std::nullopt;
+  }
+  CompileRun Run(Unit, Texts);
+  if (llvm::Error E = Run.prepare(S->Started))
+    return std::move(E);
+  std::optional<BodyMatch> Match = matchBodies(
+      Before->text(), *Known, Now->text(), Run.Invocation->getLangOpts(), Why);
+  std::optional<PartialPlan> Plan =
+      Match ? planPartial(Request, std::move(*Match), Why) : std::nullopt;
+  if (!Plan)
+    return std::nullopt;
+  endBehindHeader(Run, Request);
+  prepareForBodies(*Run.Invocation);
+  auto Made = Run.run(&*Plan, Cancel, Why);
+  if (!Made)
+    return Made.takeError();
+  if (!Why.empty() ||
+      (Made->Unit &&
+       !completeFacts(*Made->Unit, *Plan, *Made->Unit->Code.Module, Why)))
+    return std::nullopt;
+  Made->Bodies = std::make_shared<BodyMatch>(std::move(Plan->Bodies));
+  return std::optional(std::move(*Made));
 }
 
 /// Keeps preambles of the unit parsed: of its #includes, and if it is long, of

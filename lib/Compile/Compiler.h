@@ -36,19 +36,35 @@ struct CompileResult {
   bool Cancelled = false;
   Nanoseconds Parse{0}; ///< lexing, parsing, semantic analysis
   Nanoseconds Lower{0}; ///< IR generation and fingerprints
+  /// If bodies of a header alone were compiled: where they stand now.
+  std::shared_ptr<const BodyMatch> Bodies;
 };
 
 /// Set from any thread to end a compile early; it stops within milliseconds
 /// while parsing.
 using CancelFlag = std::atomic<bool>;
 
-/// What to compile if nothing but function bodies of a unit's own file changed.
+/// What to compile if nothing but function bodies of one file of a unit
+/// changed.
 struct BodiesRequest {
   /// The unit as compiled from OldTexts: whole, or by compileBodies().
   const CompiledUnit &Old;
   const TextSnapshot &OldTexts;
   /// Symbols of unchanged functions and data that must have code too.
   std::set<std::string> Needed;
+  /// The file that changed, a header of the project; empty: the unit's own.
+  std::string Header = {};
+
+  const std::string &file() const { return Header.empty() ? Old.Path : Header; }
+};
+
+/// A unit that includes an edited header, and was compiled before others that
+/// do.
+struct LeadUnit {
+  const TranslationUnit &Unit;
+  const CompiledUnit &Old;
+  const CompiledUnit &New; ///< by compileBodies(), with its code
+  const BodyMatch &Bodies; ///< of the header
 };
 
 /// Compiles translation units with the Clang inside. Holds no state that a
@@ -99,6 +115,11 @@ public:
   size_t headStartsUsed() const;
 
 private:
+  llvm::Expected<std::optional<CompileResult>>
+  compileInHeader(const TranslationUnit &Unit, const TextSnapshot &Texts,
+                  const BodiesRequest &Request, std::string &Why,
+                  const CancelFlag *Cancel);
+
   struct State;
   std::unique_ptr<State> S;
 };

@@ -4,7 +4,6 @@
 // whole AST and the whole module exist.
 
 #include "Compile/Consumer.h"
-#include "Compile/Bodies.h"
 #include "Compile/CodeFacts.h"
 #include "Compile/Fingerprint.h"
 #include "Compile/PartialConsumer.h"
@@ -39,7 +38,7 @@ void UnitConsumer::HandleTranslationUnit(clang::ASTContext &Context) {
   assignInitializers(M, MayInitialize, Prints, Run.Unit);
   assignThreadInits(M, Run.Unit);
   collectTypeFacts(Decls, Tags, Run.Unit);
-  collectBodies(Context, *Code, Run.Unit);
+  collectTexts(Context, *Code, Run.Files, Run.Lines, Run.Unit);
   Run.Unit.Text.Counter = Preprocessor.getCounterValue();
   takeModule();
 }
@@ -53,28 +52,32 @@ void UnitConsumer::takeModule() {
 
 namespace {
 
-/// Where __LINE__ is written into the code.
-class LineUses final : public clang::PPCallbacks {
+class LineWatch final : public clang::PPCallbacks {
 public:
-  LineUses(clang::Preprocessor &P, UnitText &Text)
+  LineWatch(clang::Preprocessor &P, LineUses &Lines)
       : SM(P.getSourceManager()), Line(P.getIdentifierInfo("__LINE__")),
-        Text(Text) {}
+        Lines(Lines) {}
 
+  void FileChanged(clang::SourceLocation Loc, FileChangeReason Reason,
+                   clang::SrcMgr::CharacteristicKind, clang::FileID) override {
+    if (Reason == EnterFile)
+      Lines.try_emplace(SM.getFileID(Loc));
+  }
   void MacroExpands(const clang::Token &Name, const clang::MacroDefinition &,
                     clang::SourceRange Range,
                     const clang::MacroArgs *) override {
     if (Name.getIdentifierInfo() != Line)
       return;
     auto [File, Offset] = SM.getDecomposedExpansionLoc(Range.getBegin());
-    if (File == SM.getMainFileID() &&
-        (Text.LineUses.empty() || Text.LineUses.back() < Offset))
-      Text.LineUses.push_back(Offset);
+    std::vector<uint32_t> &Uses = Lines[File];
+    if (Uses.empty() || Uses.back() < Offset)
+      Uses.push_back(Offset);
   }
 
 private:
   const clang::SourceManager &SM;
   const clang::IdentifierInfo *Line;
-  UnitText &Text;
+  LineUses &Lines;
 };
 
 } // namespace
@@ -83,7 +86,7 @@ std::unique_ptr<clang::ASTConsumer>
 CompileAction::CreateASTConsumer(clang::CompilerInstance &Instance,
                                  llvm::StringRef File) {
   clang::Preprocessor &P = Instance.getPreprocessor();
-  P.addPPCallbacks(std::make_unique<LineUses>(P, Run.Unit.Text));
+  P.addPPCallbacks(std::make_unique<LineWatch>(P, Run.Lines));
   P.setTokenWatcher([&Text = Run.Unit.Text](const clang::Token &T) {
     if (T.isOneOf(clang::tok::kw___builtin_LINE,
                   clang::tok::kw___builtin_COLUMN,

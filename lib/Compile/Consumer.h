@@ -1,6 +1,7 @@
 #ifndef HOTJIT_COMPILE_CONSUMER_H
 #define HOTJIT_COMPILE_CONSUMER_H
 
+#include "Compile/Bodies.h"
 #include "Compile/Compiler.h"
 #include "Compile/DeclFacts.h"
 #include "Compile/LambdaNumbers.h"
@@ -17,10 +18,11 @@
 
 namespace hotjit {
 
-/// What of a unit is compiled if only bodies changed.
+/// What of a unit is compiled if only bodies of one of its files changed.
 struct PartialPlan {
   const CompiledUnit &Old;
-  BodyMatch Bodies;
+  std::string File;         ///< real path
+  BodyMatch Bodies;         ///< of File
   std::vector<bool> Parsed; ///< by body: the others are skipped
   /// Symbols that must be defined afterwards, if there is code for them.
   llvm::StringSet<> Wanted;
@@ -58,6 +60,7 @@ struct UnitRun {
 
   CompiledUnit &Unit; ///< facts, if there was no error
   std::unique_ptr<llvm::Module> Module = nullptr; ///< null after an error
+  LineUses Lines = {};
   bool Cancelled = false;
   Nanoseconds Lower{0};   ///< spent in code generation and facts
   std::string Doubt = {}; ///< why a partial compile cannot be trusted

@@ -67,10 +67,11 @@ bool DiagnosticCollector::isWithin(const clang::Diagnostic &Info) const {
   const clang::SourceManager &SM = Info.getSourceManager();
   auto [File, Offset] = SM.getDecomposedExpansionLoc(Info.getLocation());
   // An error may show only at what follows the body.
-  return File == SM.getMainFileID() &&
-         llvm::any_of(Within, [Offset = Offset](const BodyText &B) {
-           return B.Begin <= Offset && Offset <= B.End;
-         });
+  return llvm::any_of(Within,
+                      [Offset = Offset](const BodyText &B) {
+                        return B.Begin <= Offset && Offset <= B.End;
+                      }) &&
+         placeOf(Info.getLocation(), SM, Files).File == WithinFile;
 }
 
 bool DiagnosticCollector::isForeign(clang::DiagnosticsEngine::Level Level,

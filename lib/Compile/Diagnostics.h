@@ -34,8 +34,9 @@ public:
   std::vector<Diagnostic> Items;
   std::string Rendered;
 
-  /// If not empty: only messages about these parts of the main file are kept.
+  /// If not empty: only messages about these parts of one file are kept.
   std::vector<BodyText> Within;
+  std::string WithinFile; ///< real path
   /// The build's compiler is another one: what only Clang warns of in headers
   /// is not kept.
   bool WarnsOfMainFileOnly = false;

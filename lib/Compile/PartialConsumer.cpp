@@ -34,7 +34,9 @@ using llvm::StringRef;
 PartialConsumer::PartialConsumer(UnitRun &Run, const PartialPlan &Plan,
                                  clang::CompilerInstance &Instance,
                                  StringRef File)
-    : UnitConsumer(Run, Instance, File), Plan(Plan), Known(Plan, *Code),
+    : UnitConsumer(Run, Instance, File), Plan(Plan),
+      Edited(Plan.File, Plan.File == Plan.Old.Path, Run.Files),
+      Known(Plan, *Code),
       Pending(llvm::makeIntrusiveRefCnt<WorkFilter>(Known)) {
   Instance.setExternalSemaSource(Pending);
 }
@@ -49,8 +51,10 @@ bool PartialConsumer::shouldSkipFunctionBody(clang::Decl *D) {
   if (!F)
     return false;
   // Whoever calls it knows it from the old code.
+  const clang::SourceManager &SM = Context->getSourceManager();
   std::optional<size_t> Body =
-      skippableBody(*F, Context->getSourceManager(), Plan.Bodies.Bodies);
+      skippableBody(*F, SM, Plan.Bodies.Bodies,
+                    [&](clang::FileID File) { return Edited.is(File, SM); });
   if (Body && Run.Pause && *Body == Run.Pause->Body) {
     Run.Pause->wait(Preprocessor);
     Run.Pause->Resumed();
@@ -136,9 +140,10 @@ void PartialConsumer::HandleVTable(clang::CXXRecordDecl *D) {
 }
 
 /// The parser must have found the bodies where they were thought to be.
-bool PartialConsumer::checkBodies(const std::vector<MainFunction> &Functions) {
-  std::map<uint32_t, const MainFunction *> ByBegin;
-  for (const MainFunction &F : Functions)
+bool PartialConsumer::checkBodies(
+    const std::vector<SourceFunction> &Functions) {
+  std::map<uint32_t, const SourceFunction *> ByBegin;
+  for (const SourceFunction &F : Functions)
     ByBegin[F.Body.Begin] = &F;
   for (size_t Touched : Plan.Bodies.Touched) {
     const BodyText &B = Plan.Bodies.Bodies[Touched];
@@ -153,8 +158,9 @@ bool PartialConsumer::checkBodies(const std::vector<MainFunction> &Functions) {
 }
 
 /// Asks for the code of each body: nobody in this unit may call it any more.
-void PartialConsumer::demandWanted(const std::vector<MainFunction> &Functions) {
-  for (const MainFunction &F : Functions) {
+void PartialConsumer::demandWanted(
+    const std::vector<SourceFunction> &Functions) {
+  for (const SourceFunction &F : Functions) {
     if (F.Decl->isTemplated())
       continue;
     auto B = llvm::find_if(Plan.Bodies.Bodies, [&](const BodyText &Body) {
@@ -289,7 +295,8 @@ void PartialConsumer::HandleTranslationUnit(clang::ASTContext &C) {
     return;
   Stopwatch S = watch();
   handleMethods();
-  const std::vector<MainFunction> Functions = functionsOfMainFile(C);
+  const std::vector<SourceFunction> Functions =
+      functionsIn({Edited.id(C.getSourceManager())}, C);
   if (!checkBodies(Functions))
     return;
   if (Preprocessor.getCounterValue() != Plan.Old.Text.Counter) {
@@ -312,6 +319,6 @@ void PartialConsumer::HandleTranslationUnit(clang::ASTContext &C) {
   UnitDecls Decls{C, *Code, Run.Files};
   addDeclFacts(Decls, Run.Unit, Tags);
   collectTypeFacts(Decls, Tags, Run.Unit);
-  collectBodies(C, *Code, Run.Unit);
+  collectTexts(C, *Code, Run.Files, Run.Lines, Run.Unit);
   takeModule();
 }

@@ -1,7 +1,6 @@
 #ifndef HOTJIT_COMPILE_PARTIALCONSUMER_H
 #define HOTJIT_COMPILE_PARTIALCONSUMER_H
 
-#include "Compile/Bodies.h"
 #include "Compile/KnownCode.h"
 
 namespace hotjit {
@@ -28,14 +27,15 @@ private:
   void handle(clang::Decl &D);
   void handleMethods();
   bool needsInitializer(const clang::VarDecl &V) const;
-  void demandWanted(const std::vector<MainFunction> &Functions);
-  bool checkBodies(const std::vector<MainFunction> &Functions);
+  void demandWanted(const std::vector<SourceFunction> &Functions);
+  bool checkBodies(const std::vector<SourceFunction> &Functions);
   bool checkDeclarations(llvm::Module &M);
   bool checkThreadInits(const llvm::Module &M);
   void dropKnown(llvm::Module &M);
   void applyKnownNoThrow(llvm::Module &M);
 
   const PartialPlan &Plan;
+  EditedFile Edited;
   KnownCode Known;
   llvm::IntrusiveRefCntPtr<WorkFilter> Pending;
   std::vector<clang::FunctionDecl *> Methods; ///< not handled yet

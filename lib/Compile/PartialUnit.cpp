@@ -40,11 +40,12 @@ static void addAliases(const CompiledUnit &Old,
 
 /// Bodies behind the edit that have __LINE__ in their code. False: something
 /// outside bodies has.
-static bool addLineUses(const UnitText &Old, const BodyMatch &Match,
-                        std::set<size_t> &Bodies, std::string &Why) {
+static bool addLineUses(const CompiledUnit &Unit, const UnitText &Old,
+                        const BodyMatch &Match, std::set<size_t> &Bodies,
+                        std::string &Why) {
   if (!Match.movesLines())
     return true;
-  if (Old.UsesLocations) {
+  if (Unit.Text.UsesLocations) {
     Why = "lines moved, and source locations are part of the code";
     return false;
   }
@@ -69,12 +70,17 @@ std::optional<PartialPlan> hotjit::planPartial(const BodiesRequest &Request,
                                                BodyMatch Match,
                                                std::string &Why) {
   const CompiledUnit &Old = Request.Old;
-  if (Match.Touched.empty()) {
+  const UnitText *Text = Old.textOf(Request.file());
+  if (Match.Touched.empty() || !Text) {
     Why = "no body changed";
     return std::nullopt;
   }
+  if (!Request.Header.empty() && Old.Settings.OptLevel > 0) {
+    Why = "a header of an optimized unit changed";
+    return std::nullopt;
+  }
   std::set<size_t> Touched(Match.Touched.begin(), Match.Touched.end());
-  if (!addLineUses(Old.Text, Match, Touched, Why))
+  if (!addLineUses(Old, *Text, Match, Touched, Why))
     return std::nullopt;
   Match.Touched.assign(Touched.begin(), Touched.end());
   std::set<std::string> Wanted;
@@ -86,7 +92,7 @@ std::optional<PartialPlan> hotjit::planPartial(const BodiesRequest &Request,
     addCallers(Old, Wanted);
   Wanted.insert(Request.Needed.begin(), Request.Needed.end());
 
-  PartialPlan Plan{Old, std::move(Match), {}, {}};
+  PartialPlan Plan{Old, Request.file(), std::move(Match), {}, {}};
   for (const std::string &Symbol : Wanted)
     Plan.Wanted.insert(Symbol);
   for (size_t I = 0; I != Plan.Bodies.Bodies.size(); ++I)
@@ -196,13 +202,14 @@ static void dropEdited(CompiledUnit &Facts,
   });
 }
 
-static void moveLines(CompiledUnit &Facts, const BodyMatch &Match) {
+static void moveLines(CompiledUnit &Facts, const PartialPlan &Plan) {
+  const BodyMatch &Match = Plan.Bodies;
   if (!Match.movesLines())
     return;
   auto Move = [&](auto &List) {
     for (size_t I = 0; I != List.size(); ++I) {
       const SourcePlace &Was = std::as_const(List)[I].Place;
-      if (Was.File != Facts.Path)
+      if (Was.File != Plan.File)
         continue;
       if (unsigned Line = Match.newLine(Was.Line); Line != Was.Line)
         List[I].Place.Line = Line;
@@ -262,18 +269,8 @@ static void addTakenAddresses(CompiledUnit &Facts, const CompiledUnit &Old,
       Facts.Functions[I].AddressTaken = true;
 }
 
-/// The compile saw where __LINE__ stands from the edit on (a preamble, which it
-/// did not read, lies before), and of which bodies there is code for the first
-/// time.
-static UnitText textAfter(const PartialPlan &Plan, const UnitText &Seen) {
-  UnitText Text = Plan.Old.Text;
-  Text.Bodies = Plan.Bodies.Bodies;
-  uint32_t Edit = Text.Bodies[Plan.Bodies.Touched.front()].Begin;
-  llvm::erase_if(Text.LineUses, [&](uint32_t Use) { return Use >= Edit; });
-  for (uint32_t Use : Seen.LineUses)
-    if (Use >= Edit)
-      Text.LineUses.push_back(Use);
-  Text.UsesLocations |= Seen.UsesLocations;
+/// Of which bodies there is code for the first time.
+static void addSymbols(UnitText &Text, const UnitText &Seen) {
   for (const BodyText &Made : Seen.Bodies) {
     auto It = llvm::find_if(
         Text.Bodies, [&](const BodyText &B) { return B.Begin == Made.Begin; });
@@ -283,11 +280,44 @@ static UnitText textAfter(const PartialPlan &Plan, const UnitText &Seen) {
       if (!llvm::is_contained(It->Symbols, Symbol))
         It->Symbols.push_back(Symbol);
   }
+}
+
+/// The compile saw where __LINE__ stands from the edit on (a preamble, which it
+/// did not read, lies before).
+static UnitText textAfter(const PartialPlan &Plan, const UnitText &Seen) {
+  UnitText Text = *Plan.Old.textOf(Plan.File);
+  Text.Bodies = Plan.Bodies.Bodies;
+  uint32_t Edit = Text.Bodies[Plan.Bodies.Touched.front()].Begin;
+  llvm::erase_if(Text.LineUses, [&](uint32_t Use) { return Use >= Edit; });
+  for (uint32_t Use : Seen.LineUses)
+    if (Use >= Edit)
+      Text.LineUses.push_back(Use);
   return Text;
 }
 
+/// What the unit knows of its texts: of the edited one, and which functions the
+/// new code has from others for the first time.
+static void completeTexts(CompiledUnit &Facts, const CompiledUnit &New,
+                          const PartialPlan &Plan) {
+  static const UnitText Nothing;
+  const UnitText *Seen = New.textOf(Plan.File);
+  UnitText Edited = textAfter(Plan, Seen ? *Seen : Nothing);
+  if (Plan.File == Facts.Path)
+    Facts.Text = std::move(Edited);
+  else
+    Facts.Headers[Plan.File] = std::make_shared<UnitText>(std::move(Edited));
+  Facts.Text.UsesLocations |= New.Text.UsesLocations;
+  addSymbols(Facts.Text, New.Text);
+  for (auto &[Path, Text] : Facts.Headers)
+    if (const UnitText *Of = New.textOf(Path); Of && !Of->Bodies.empty()) {
+      auto Copy = std::make_shared<UnitText>(*Text);
+      addSymbols(*Copy, *Of);
+      Text = std::move(Copy);
+    }
+}
+
 bool hotjit::completeFacts(CompiledUnit &New, const PartialPlan &Plan,
-                           std::string &Why) {
+                           const llvm::Module &Made, std::string &Why) {
   std::set<std::string> Edited;
   for (size_t Body : Plan.Bodies.Touched)
     Edited.insert(Plan.Bodies.Bodies[Body].Symbols.begin(),
@@ -297,12 +327,12 @@ bool hotjit::completeFacts(CompiledUnit &New, const PartialPlan &Plan,
     return false;
   CompiledUnit Facts = Plan.Old.facts();
   dropEdited(Facts, Edited);
-  moveLines(Facts, Plan.Bodies);
+  moveLines(Facts, Plan);
   addFound(Facts, New);
-  addTakenAddresses(Facts, Plan.Old, Edited, *New.Code.Module);
+  addTakenAddresses(Facts, Plan.Old, Edited, Made);
   if (losesSomething(Plan.Old, Facts, Edited, Why))
     return false;
-  Facts.Text = textAfter(Plan, New.Text);
+  completeTexts(Facts, New, Plan);
   Facts.Code = std::move(New.Code);
   Facts.Whole = false;
   New = std::move(Facts);

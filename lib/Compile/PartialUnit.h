@@ -12,10 +12,10 @@ std::optional<PartialPlan> planPartial(const BodiesRequest &Request,
                                        BodyMatch Match, std::string &Why);
 
 /// Sets the facts of New, which holds those of the code that was made by Plan,
-/// to those of the whole unit. False, with Why: something that was used is used
-/// no more, and only a whole compile can tell what that means.
+/// in Made, to those of the whole unit. False, with Why: something that was
+/// used is used no more, and only a whole compile can tell what that means.
 bool completeFacts(CompiledUnit &New, const PartialPlan &Plan,
-                   std::string &Why);
+                   const llvm::Module &Made, std::string &Why);
 
 } // namespace hotjit
 

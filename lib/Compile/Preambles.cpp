@@ -44,9 +44,13 @@ public:
 
   bool shouldSkipFunctionBody(clang::Decl *D) override {
     const clang::FunctionDecl *F = D->getAsFunction();
-    return Facts && F &&
-           skippableBody(*F, F->getASTContext().getSourceManager(),
-                         Facts->Bodies);
+    if (!Facts || !F)
+      return false;
+    const clang::SourceManager &SM = F->getASTContext().getSourceManager();
+    auto IsMain = [&](clang::FileID File) {
+      return File == SM.getMainFileID();
+    };
+    return skippableBody(*F, SM, Facts->Bodies, IsMain).has_value();
   }
 
 private:

@@ -29,6 +29,10 @@ public:
 
   /// Path made absolute, with symbolic links resolved as far as it exists.
   std::string realPath(llvm::StringRef Path);
+  /// The snapshot has the text. RealPath as from realPath().
+  bool isOfProject(llvm::StringRef RealPath) const {
+    return Texts.find(RealPath) != nullptr;
+  }
 
   llvm::ErrorOr<llvm::vfs::Status> status(const llvm::Twine &Path) override;
   llvm::ErrorOr<std::unique_ptr<llvm::vfs::File>>

@@ -274,3 +274,26 @@ hotjit::matchBodies(StringRef Old, const UnitText &Facts, StringRef New,
   Why.clear();
   return Match;
 }
+
+std::optional<uint32_t>
+hotjit::endOfInclude(StringRef Text, uint32_t IncludedAt,
+                     const clang::LangOptions &Language) {
+  size_t LineEnd = Text.find('\n', IncludedAt);
+  if (IncludedAt == 0 || LineEnd == StringRef::npos)
+    return std::nullopt;
+  uint32_t End = LineEnd + 1;
+  if (clang::Lexer::ComputePreamble(Text, Language).Size < End)
+    return std::nullopt;
+  Region Above(Text, 0, End, Language);
+  unsigned Open = 0;
+  for (size_t I = 0; I + 1 < Above.Tokens.size(); ++I) {
+    if (Above.Tokens[I].Kind != clang::tok::hash || !Above.Tokens[I].StartsLine)
+      continue;
+    StringRef Directive = Above.Tokens[I + 1].Text;
+    if (Directive == "if" || Directive == "ifdef" || Directive == "ifndef")
+      ++Open;
+    else if (Directive == "endif" && Open > 0)
+      --Open;
+  }
+  return Open == 0 ? std::optional(End) : std::nullopt;
+}

@@ -13,8 +13,8 @@ class LangOptions;
 
 namespace hotjit {
 
-/// The body of a function in the text of its unit's own file: offsets in bytes
-/// of the opening brace and of what follows the closing one.
+/// The body of a function in the text of a file: offsets in bytes of the
+/// opening brace and of what follows the closing one.
 struct BodyText {
   uint32_t Begin = 0;
   uint32_t End = 0;
@@ -34,15 +34,20 @@ struct BodyText {
   std::vector<std::string> Symbols;
 };
 
-/// What one compile of a unit tells of the text of its own file, so that the
-/// next one can see whether anything but bodies was edited.
+/// What one compile of a unit tells of the text of its own file or of a header
+/// of the project, so that the next one can see whether anything but bodies was
+/// edited.
 struct UnitText {
   std::vector<BodyText> Bodies; ///< by Begin; none inside another
   /// Where __LINE__ is expanded: offsets, sorted.
   std::vector<uint32_t> LineUses;
-  /// __builtin_LINE and its like stand somewhere, perhaps in a header.
+  /// Of the unit: __builtin_LINE and its like stand somewhere, perhaps in a
+  /// header; how often __COUNTER__ was used.
   bool UsesLocations = false;
-  unsigned Counter = 0; ///< how often __COUNTER__ was used
+  unsigned Counter = 0;
+  /// Of a header: where in the unit's own file the name stands of what is
+  /// included there and leads to it.
+  uint32_t IncludedAt = 0;
 };
 
 /// The bodies of a text and its successor, paired.
@@ -70,6 +75,12 @@ std::optional<BodyMatch> matchBodies(llvm::StringRef Old, const UnitText &Facts,
                                      llvm::StringRef New,
                                      const clang::LangOptions &Language,
                                      std::string &Why);
+
+/// The length of the part of a unit's file that ends with the line of the
+/// #include at IncludedAt, if that is a unit as well: nothing but directives,
+/// and no conditional is open behind it.
+std::optional<uint32_t> endOfInclude(llvm::StringRef Text, uint32_t IncludedAt,
+                                     const clang::LangOptions &Language);
 
 } // namespace hotjit
 

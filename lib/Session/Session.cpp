@@ -211,6 +211,20 @@ void Session::begin(std::vector<std::string> Changed, Nanoseconds EventTime,
   startCompiling(*A);
 }
 
+/// The one of Files that the unit reads; empty if there are several.
+std::string Session::onlyEdited(const std::set<std::string> &Files,
+                                size_t Unit) const {
+  std::string Edited;
+  for (const std::string &File : Files) {
+    if (Units[Unit].Unit.Path != File && !Units[Unit].Files.count(File))
+      continue;
+    if (!Edited.empty())
+      return "";
+    Edited = File;
+  }
+  return Edited;
+}
+
 void Session::startCompiling(Attempt &Started) {
   std::shared_ptr<Attempt> A = InFlight;
   if (A->Rounds == 0)
@@ -233,13 +247,9 @@ void Session::startCompiling(Attempt &Started) {
       warm(W.Unit);
       W.Warming = Warming[W.Unit];
     }
-    const std::string &Own = Units[W.Unit].Unit.Path;
-    W.OnlyBodies = A->Rounds < 2 && isSameCommand(W.LiveCommand, W.Command) &&
-                   none_of(
-                       A->Files,
-                       [&](const auto &File) {
-                         return File != Own && Units[W.Unit].Files.count(File);
-                       });
+    W.Edited = A->Rounds < 2 && isSameCommand(W.LiveCommand, W.Command)
+                   ? onlyEdited(A->Files, W.Unit)
+                   : "";
     if (auto Last = LastNeeded.find(W.Unit);
         Last != LastNeeded.end() && A->Rounds == 0)
       W.Needed = Last->second;
@@ -310,10 +320,12 @@ void Session::compileNew(Attempt &A, UnitWork &W) {
     W.Old = W.Warming->find();
   CompileResult Result;
   bool IsDone = false;
-  if (W.Old && W.OnlyBodies) {
+  if (W.Old && !W.Edited.empty()) {
     std::string Why;
+    std::string Header = W.Edited == Command.Path ? "" : W.Edited;
     Expected<std::optional<CompileResult>> R = Around.Passes.compileBodies(
-        Command, A.Texts, {*W.Old, A.LiveTexts, W.Needed}, Why, A.Cancel.get());
+        Command, A.Texts, {*W.Old, A.LiveTexts, W.Needed, Header}, Why,
+        A.Cancel.get());
     if (!R) {
       W.CannotCompile = toString(R.takeError());
       return;

@@ -186,6 +186,7 @@ private:
   TextSnapshot textsToCompile() const;
   std::vector<std::string> savedAgain(const FileEvents &Events) const;
   std::optional<FileStatus> statusOf(llvm::StringRef Path) const;
+  std::string onlyEdited(const std::set<std::string> &Files, size_t Unit) const;
   void startCompiling(Attempt &A);
   void forEachUnit(const std::shared_ptr<Attempt> &A,
                    std::function<void(Attempt &, UnitWork &)> Job,

@@ -63,8 +63,9 @@ struct Session::UnitWork {
   std::shared_ptr<CompiledUnit> New;
   /// The unit from the live text, if somebody is about to compile it.
   std::shared_ptr<PendingUnit> Warming;
-  /// Only the unit's own file was edited: its bodies may be all there is.
-  bool OnlyBodies = false;
+  /// If only one file of the unit was edited, and bodies in it may be all there
+  /// is: its path.
+  std::string Edited;
   std::set<std::string> Needed; ///< unchanged, and code is needed for them
   std::vector<Diagnostic> Diagnostics;
   std::string Rendered;
