@@ -254,29 +254,93 @@ void Session::startCompiling(Attempt &Started) {
         Last != LastNeeded.end() && A->Rounds == 0)
       W.Needed = Last->second;
   }
+  chooseLead(*A);
   // The new texts first: a typo is told before the old texts cost time.
-  forEachUnit(
-      A, [this](Attempt &A, UnitWork &W) { compileNew(A, W); },
-      [this, A] {
-        auto IsFailed = [](const UnitWork &W) { return !W.New; };
-        auto HasOld = [](const UnitWork &W) { return W.Old != nullptr; };
-        if (any_of(A->Work, IsFailed) || all_of(A->Work, HasOld))
-          return endCompiling(A);
-        forEachUnit(
-            A, [this](Attempt &A, UnitWork &W) { compileOld(A, W); },
-            [this, A] { endCompiling(A); });
-      });
+  auto Rest = [this, A] {
+    if (A->HasLead && !A->Work.front().New)
+      return endCompiling(A);
+    forEachUnit(
+        A, A->HasLead, [this](Attempt &A, UnitWork &W) { compileNew(A, W); },
+        [this, A] {
+          auto IsFailed = [](const UnitWork &W) { return !W.New; };
+          auto HasOld = [](const UnitWork &W) { return W.Old != nullptr; };
+          if (any_of(A->Work, IsFailed) || all_of(A->Work, HasOld))
+            return endCompiling(A);
+          forEachUnit(
+              A, 0, [this](Attempt &A, UnitWork &W) { compileOld(A, W); },
+              [this, A] { endCompiling(A); });
+        });
+  };
+  if (!A->HasLead)
+    return Rest();
+  Around.Compiles.run([=, this] {
+    compileNew(*A, A->Work.front());
+    Rest();
+  });
 }
 
-/// Calls Job for each unit of A, on threads of the compiler and side by side,
-/// and Then on the last of them.
-void Session::forEachUnit(const std::shared_ptr<Attempt> &A,
+/// Of the units that include an edited header, and in which nothing else was
+/// edited, the one that knows the most of it goes first.
+void Session::chooseLead(Attempt &A) const {
+  A.HasLead = false;
+  for (UnitWork &W : A.Work)
+    W.Follows = false;
+  if (A.Rounds != 0)
+    return;
+  auto Knows = [](const UnitWork &W) {
+    const UnitText *Text = W.Old ? W.Old->textOf(W.Edited) : nullptr;
+    size_t Count = 0;
+    for (const BodyText &B : Text ? Text->Bodies : std::vector<BodyText>())
+      Count += B.Symbols.size();
+    return Count;
+  };
+  auto IsOfHeader = [&](const UnitWork &W) {
+    return !W.Edited.empty() && W.Edited != Units[W.Unit].Unit.Path &&
+           Units[W.Unit].Built;
+  };
+  auto Lead = A.Work.end();
+  for (auto It = A.Work.begin(); It != A.Work.end(); ++It)
+    if (IsOfHeader(*It) && (Lead == A.Work.end() || Knows(*It) > Knows(*Lead)))
+      Lead = It;
+  if (Lead == A.Work.end())
+    return;
+  std::rotate(A.Work.begin(), Lead, std::next(Lead));
+  const UnitWork &First = A.Work.front();
+  for (UnitWork &W : drop_begin(A.Work)) {
+    W.Follows = IsOfHeader(W) && W.Edited == First.Edited && W.Needed.empty() &&
+                Units[W.Unit].Built->Module == Units[First.Unit].Built->Module;
+    A.HasLead |= W.Follows;
+  }
+}
+
+/// True if W needs no compile.
+bool Session::followLead(Attempt &A, UnitWork &W) {
+  const UnitWork &Lead = A.Work.front();
+  if (!W.Follows || !W.Old || !Lead.Bodies)
+    return false;
+  std::string Why;
+  Expected<std::unique_ptr<CompiledUnit>> Made = Around.Passes.follow(
+      W.Command, A.Texts, {*W.Old, A.LiveTexts, {}, W.Edited},
+      {Lead.Command, *Lead.Old, *Lead.New, *Lead.Bodies}, Why);
+  if (!Made) {
+    W.CannotCompile = toString(Made.takeError());
+    return true;
+  }
+  W.New = std::move(*Made);
+  if (!W.New)
+    Around.L.debug("{}: compiled: {}", W.Command.Path, Why);
+  return W.New != nullptr;
+}
+
+/// Calls Job for each unit of A but the first From, on threads of the compiler
+/// and side by side, and Then on the last of them.
+void Session::forEachUnit(const std::shared_ptr<Attempt> &A, size_t From,
                           std::function<void(Attempt &, UnitWork &)> Job,
                           std::function<void()> Then) {
-  if (A->Work.empty())
+  if (A->Work.size() == From)
     return Around.Compiles.run(Then);
-  auto Left = std::make_shared<std::atomic<size_t>>(A->Work.size());
-  for (size_t I = 0; I != A->Work.size(); ++I)
+  auto Left = std::make_shared<std::atomic<size_t>>(A->Work.size() - From);
+  for (size_t I = From; I != A->Work.size(); ++I)
     Around.Compiles.run([=] {
       Job(*A, A->Work[I]);
       if (--*Left == 0)
@@ -318,6 +382,11 @@ void Session::compileNew(Attempt &A, UnitWork &W) {
     return; // Of an earlier round.
   if (!W.Old && W.Warming)
     W.Old = W.Warming->find();
+  // Beside its old text alone, its new one costs nothing.
+  if (!W.Old && A.HasLead && (W.Follows || &W == &A.Work.front()))
+    compileOld(A, W);
+  if (!W.CannotCompile.empty() || followLead(A, W))
+    return;
   CompileResult Result;
   bool IsDone = false;
   if (W.Old && !W.Edited.empty()) {
@@ -350,6 +419,7 @@ void Session::compileNew(Attempt &A, UnitWork &W) {
   W.Diagnostics = std::move(Result.Diagnostics);
   W.Rendered = std::move(Result.Rendered);
   W.New = std::move(Result.Unit);
+  W.Bodies = std::move(Result.Bodies);
 }
 
 // What a developer works on is what was worked on last: that many units are
@@ -368,37 +438,66 @@ void Session::warm(size_t Unit) {
     return;
   Live &Now = Generations[Current];
   const TranslationUnit Command = liveCommand(Unit);
-  std::shared_ptr<CompiledUnit> Compiled;
+  auto Done = std::make_shared<WarmUp>();
   if (auto It = Now.Compiled.find(Command.Path); It != Now.Compiled.end())
-    Compiled = It->second;
-  auto Pending = std::make_shared<PendingUnit>();
-  Warming[Unit] = Pending;
+    Done->Before = It->second;
+  Done->Number = Now.Number;
+  Done->Reload = LastReload;
+  Done->Work = std::make_shared<PendingUnit>();
+  Warming[Unit] = Done->Work;
   auto Post = Around.Post;
-  Around.Warms.run([=, this, Texts = Now.Texts, Number = Now.Number,
-                    &Passes = Around.Passes, &Compiles = Around.Compiles] {
-    std::shared_ptr<CompiledUnit> Old;
-    if (!Compiled && Pending->begin()) {
+  Around.Warms.run([=, this, Texts = Now.Texts, &Passes = Around.Passes,
+                    &Compiles = Around.Compiles] {
+    bool IsSeen = Done->Before && Done->Before->Taken.empty();
+    if (!IsSeen && Done->Work->begin()) {
       if (Expected<CompileResult> R = Passes.compile(Command, Texts, nullptr))
-        Old = std::move(R->Unit);
+        Done->Result = std::move(*R);
       else
         consumeError(R.takeError()); // An edit will say so.
-      if (Old)
-        Old->Code = UnitCode();
-      Pending->finish(Old);
+      Done->Seen = std::move(Done->Result.Unit);
+      if (Done->Seen)
+        Done->Seen->Code = UnitCode();
+      Done->Work->finish(Done->Seen);
     }
-    std::shared_ptr<CompiledUnit> Facts = Compiled ? Compiled : Old;
+    std::shared_ptr<CompiledUnit> Facts =
+        Done->Seen ? Done->Seen : Done->Before;
     Passes.warm(Command, Texts, Facts);
     if (Facts)
       Compiles.run([=, &Passes] { Passes.begin(Command, Texts, Facts); });
-    Post([=, this] {
-      if (auto It = Warming.find(Unit);
-          It != Warming.end() && It->second == Pending)
-        Warming.erase(It);
-      Live &Here = Generations[Current];
-      if (Old && Here.Number == Number)
-        Here.Compiled.try_emplace(Command.Path, Old);
-    });
+    Post([=, this] { warmed(Unit, *Done); });
   });
+}
+
+/// The unit is known from its own text now. If it followed another one's
+/// compile, that was right, or it does not compile: then a build will not.
+void Session::warmed(size_t Unit, const WarmUp &Done) {
+  if (auto It = Warming.find(Unit);
+      It != Warming.end() && It->second == Done.Work)
+    Warming.erase(It);
+  const std::string &Path = Units[Unit].Unit.Path;
+  Live &Now = Generations[Current];
+  auto Known = Now.Compiled.find(Path);
+  std::shared_ptr<CompiledUnit> Here =
+      Known == Now.Compiled.end() ? nullptr : Known->second;
+  if (Now.Number != Done.Number || Here != Done.Before) {
+    if (Here && !Here->Taken.empty())
+      warm(Unit); // It was edited meanwhile.
+    return;
+  }
+  if (Done.Seen)
+    Now.Compiled[Path] = Done.Seen;
+  if (Done.Seen || !Done.Before || Done.Result.Diagnostics.empty())
+    return;
+  Around.L.warning("{} does not compile with the header that is live since "
+                   "reload {}: a build will fail",
+                   Path, Done.Reload);
+  Event E;
+  E.What = Event::Kind::Diagnostics;
+  E.Reload = Done.Reload;
+  E.File = Path;
+  E.Items = Done.Result.Diagnostics;
+  E.Rendered = Done.Result.Rendered;
+  tell(std::move(E));
 }
 
 void Session::compiled(unsigned Id) {

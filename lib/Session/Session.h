@@ -178,6 +178,7 @@ private:
   struct Switched;
   struct LeftBody;
   struct PendingFunction;
+  struct WarmUp;
 
   void begin(std::vector<std::string> Changed, Nanoseconds EventTime,
              Reply Done);
@@ -188,13 +189,16 @@ private:
   std::optional<FileStatus> statusOf(llvm::StringRef Path) const;
   std::string onlyEdited(const std::set<std::string> &Files, size_t Unit) const;
   void startCompiling(Attempt &A);
-  void forEachUnit(const std::shared_ptr<Attempt> &A,
+  void chooseLead(Attempt &A) const;
+  void forEachUnit(const std::shared_ptr<Attempt> &A, size_t From,
                    std::function<void(Attempt &, UnitWork &)> Job,
                    std::function<void()> Then);
+  bool followLead(Attempt &A, UnitWork &W);
   void compileNew(Attempt &A, UnitWork &W);
   void compileOld(Attempt &A, UnitWork &W);
   void endCompiling(std::shared_ptr<Attempt> A);
   void warm(size_t Unit);
+  void warmed(size_t Unit, const WarmUp &Done);
   void compiled(unsigned Id);
   void reportDiagnostics(Attempt &A);
   void learnFiles(Attempt &A);

@@ -2,6 +2,7 @@
 #define HOTJIT_SESSION_STAGES_H
 
 #include "Compile/Compiler.h"
+#include "Compile/Follow.h"
 #include "Diff/Diff.h"
 #include "Link/Linker.h"
 #include "Patch/Patcher.h"
@@ -27,6 +28,11 @@ public:
   compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
                 const BodiesRequest &Request, std::string &Why,
                 const CancelFlag *Cancel) = 0;
+  /// The same: as hotjit::follow. Error: a defect was found in what it made.
+  virtual llvm::Expected<std::unique_ptr<CompiledUnit>>
+  follow(const TranslationUnit &Unit, const TextSnapshot &Texts,
+         const BodiesRequest &Request, const LeadUnit &Lead,
+         std::string &Why) = 0;
   /// On the warming thread: as Compiler::warm.
   virtual void warm(const TranslationUnit &Unit, const TextSnapshot &Texts,
                     std::shared_ptr<const CompiledUnit> Live) = 0;

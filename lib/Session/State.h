@@ -66,11 +66,26 @@ struct Session::UnitWork {
   /// If only one file of the unit was edited, and bodies in it may be all there
   /// is: its path.
   std::string Edited;
+  /// If bodies of a header alone were compiled: where they stand now.
+  std::shared_ptr<const BodyMatch> Bodies;
+  /// May be known from what became of the lead.
+  bool Follows = false;
   std::set<std::string> Needed; ///< unchanged, and code is needed for them
   std::vector<Diagnostic> Diagnostics;
   std::string Rendered;
   std::string CannotCompile;      ///< the compile could not be tried: why
   Nanoseconds Parse{0}, Lower{0}; ///< spent on this unit, in this round
+};
+
+/// What has become of a unit that was got ready for an edit.
+struct Session::WarmUp {
+  std::shared_ptr<PendingUnit> Work;
+  unsigned Number = 0; ///< of the generation whose texts were compiled
+  unsigned Reload = 0; ///< the last one then
+  std::shared_ptr<CompiledUnit> Before; ///< null: it had not been compiled
+  /// Compiled from its own text. Null: there was no need, or it does not.
+  std::shared_ptr<CompiledUnit> Seen;
+  CompileResult Result; ///< what there is to say about it; without Unit
 };
 
 /// One reload from the first event to its verdict.
@@ -94,6 +109,8 @@ struct Session::Attempt {
   unsigned Rounds = 0;
 
   std::vector<UnitWork> Work;
+  /// The first of Work is compiled before the others: they may follow it.
+  bool HasLead = false;
   /// Units that no edit can reach: refused whatever else.
   std::vector<Verdict> Problems;
 };

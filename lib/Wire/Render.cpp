@@ -302,6 +302,11 @@ static std::string liveGeneration(const Event &E) {
            : ": the program runs as it was built";
 }
 
+static bool endsReload(Event::Kind K) {
+  return K == Event::Kind::Reloaded || K == Event::Kind::Refused ||
+         K == Event::Kind::Failed || K == Event::Kind::Unchanged;
+}
+
 std::string Renderer::render(const Event &E) {
   Lines L(E, Options.Color);
   std::string Texts;
@@ -310,6 +315,8 @@ std::string Renderer::render(const Event &E) {
     Texts = std::move(Found->second);
     Diagnostics.erase(Found);
   }
+  if (endsReload(E.What))
+    LastEnded = E.Reload;
   switch (E.What) {
   case Event::Kind::Ready:
   case Event::Kind::Loaded:
@@ -329,10 +336,17 @@ std::string Renderer::render(const Event &E) {
             ": " + filesOf(E, L.Files) + ": for a safe point of the program");
     break;
   case Event::Kind::Diagnostics: {
-    std::string &Kept = Diagnostics[E.Reload];
-    Kept += E.Rendered;
-    if (!Kept.empty() && Kept.back() != '\n')
-      Kept += '\n';
+    std::string Text = E.Rendered;
+    if (!Text.empty() && Text.back() != '\n')
+      Text += '\n';
+    if (E.Reload > LastEnded) {
+      Diagnostics[E.Reload] += Text;
+      break;
+    }
+    L.add("failed", Color::Bad,
+          ": " + L.Files.shorten(E.File).str() +
+              ": does not compile with what is live; a build will fail");
+    L.Out += printable(Text);
     break;
   }
   case Event::Kind::Reloaded:

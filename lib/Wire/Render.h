@@ -20,8 +20,9 @@ struct RenderOptions {
 ///   [hotjit] #1 live: lstrlib.c: str_upper in 24 ms (parse 15, ...)
 ///
 /// Remembers the diagnostics of a reload until its verdict, below which they
-/// are shown. Control characters that come in with names and messages are
-/// replaced, so that nothing steers the terminal.
+/// are shown; those that come later are shown at once. Control characters that
+/// come in with names and messages are replaced, so that nothing steers the
+/// terminal.
 class Renderer {
 public:
   explicit Renderer(RenderOptions Options) : Options(Options) {}
@@ -32,6 +33,7 @@ public:
 private:
   RenderOptions Options;
   std::map<unsigned, std::string> Diagnostics; ///< by reload
+  unsigned LastEnded = 0;                      ///< reload
 };
 
 /// "24 ms", "0.01 ms" without the unit.

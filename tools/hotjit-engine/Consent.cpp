@@ -103,10 +103,17 @@ void Engine::tellProgram(const Event &E) {
 }
 
 void Engine::keepDiagnostics(const Event &E) {
+  if (E.What == Event::Kind::Diagnostics && E.Reload == LastEnded) {
+    // Found out afterwards.
+    std::lock_guard<std::mutex> Lock(DiagnosticsLock);
+    LastDiagnostics += E.Rendered;
+    return;
+  }
   if (E.What == Event::Kind::Diagnostics)
     Diagnostics[E.Reload] += E.Rendered;
   if (!endsReload(E))
     return;
+  LastEnded = E.Reload;
   std::string Text = std::move(Diagnostics[E.Reload]);
   Diagnostics.erase(E.Reload);
   if (E.Stage == "superseded")

@@ -93,6 +93,7 @@ private:
   std::unique_ptr<Workers> Callbacks; ///< made for the first of them
   std::mutex DiagnosticsLock;
   std::string LastDiagnostics; ///< of the last reload that ended
+  unsigned LastEnded = 0;
   std::map<unsigned, std::string> Diagnostics; ///< of reloads that have not
   Mailbox Inbox;
   llvm::thread Thread; ///< last: it uses all of the above

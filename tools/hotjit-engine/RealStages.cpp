@@ -56,6 +56,25 @@ Expected<std::optional<CompileResult>> RealStages::compileBodies(
                    Unit.Path, Difference);
 }
 
+Expected<std::unique_ptr<CompiledUnit>>
+RealStages::follow(const TranslationUnit &Unit, const TextSnapshot &Texts,
+                   const BodiesRequest &Request, const LeadUnit &Lead,
+                   std::string &Why) {
+  std::unique_ptr<CompiledUnit> Made = hotjit::follow(Unit, Request, Lead, Why);
+  if (!ChecksBodies || !Made)
+    return Made;
+  Expected<CompileResult> Whole = Compiles.compile(Unit, Texts);
+  if (!Whole)
+    return Whole.takeError();
+  // That it does not compile is told later, as without this check.
+  std::string Difference =
+      Whole->Unit ? Compiled.disagreement(*Whole->Unit, *Made) : "";
+  if (Difference.empty())
+    return Made;
+  return makeError("a defect in hotjit: {} is not what {} told: {}", Unit.Path,
+                   Lead.Unit.Path, Difference);
+}
+
 void RealStages::warm(const TranslationUnit &Unit, const TextSnapshot &Texts,
                       std::shared_ptr<const CompiledUnit> Live) {
   Compiles.warm(Unit, Texts, std::move(Live));

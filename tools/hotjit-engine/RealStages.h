@@ -30,6 +30,10 @@ public:
   compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
                 const BodiesRequest &Request, std::string &Why,
                 const CancelFlag *Cancel) override;
+  llvm::Expected<std::unique_ptr<CompiledUnit>>
+  follow(const TranslationUnit &Unit, const TextSnapshot &Texts,
+         const BodiesRequest &Request, const LeadUnit &Lead,
+         std::string &Why) override;
   void warm(const TranslationUnit &Unit, const TextSnapshot &Texts,
             std::shared_ptr<const CompiledUnit> Live) override;
   void begin(const TranslationUnit &Unit, const TextSnapshot &Texts,

@@ -70,6 +70,11 @@ public:
     Why = "not by this test";
     return std::nullopt;
   }
+  llvm::Expected<std::unique_ptr<CompiledUnit>>
+  follow(const TranslationUnit &, const TextSnapshot &, const BodiesRequest &,
+         const LeadUnit &, std::string &) override {
+    return nullptr;
+  }
   void warm(const TranslationUnit &, const TextSnapshot &,
             std::shared_ptr<const CompiledUnit>) override {}
   void begin(const TranslationUnit &, const TextSnapshot &,

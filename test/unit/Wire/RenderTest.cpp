@@ -55,6 +55,20 @@ TEST(Render, ReadyTellsWhatIsStale) {
                         "[hotjit] note: no compile command for b.c\n"));
 }
 
+TEST(Render, DiagnosticsAfterTheEndAreShownAtOnce) {
+  Renderer R(RenderOptions{});
+  Event Found = event(Event::Kind::Diagnostics, 1);
+  Found.File = "/p/b.cpp";
+  Found.Rendered = "a.h:1:2: error: use of undeclared identifier 'x'";
+  EXPECT_EQ(R.render(Found), "");
+  EXPECT_THAT(R.render(event(Event::Kind::Reloaded, 1)),
+              HasSubstr("a.h:1:2: error"));
+  EXPECT_EQ(R.render(Found),
+            "[hotjit] #1 failed: b.cpp: does not compile with what is live; a "
+            "build will fail\n"
+            "a.h:1:2: error: use of undeclared identifier 'x'\n");
+}
+
 Event live() {
   Event E = event(Event::Kind::Reloaded, 1);
   E.Files = {"/lua/lstrlib.c"};
