@@ -6,6 +6,7 @@
 #include "Compile/Invocation.h"
 #include "Support/Error.h"
 #include "clang/Basic/Stack.h"
+#include "clang/Lex/PreprocessorOptions.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -38,6 +39,11 @@ std::unique_ptr<llvm::MemoryBuffer> CompileRun::mainText() const {
   if (!Source)
     return nullptr;
   return llvm::MemoryBuffer::getMemBufferCopy(Source->text(), Unit.Path);
+}
+
+void CompileRun::replace(llvm::StringRef File,
+                         std::unique_ptr<llvm::MemoryBuffer> Text) {
+  Invocation->getPreprocessorOpts().addRemappedFile(File, Text.release());
 }
 
 /// False: the input could not be opened, or cancelled.

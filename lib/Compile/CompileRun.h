@@ -22,6 +22,8 @@ public:
 
   /// Reads the unit's command. Started: what __DATE__ and __TIME__ say.
   llvm::Error prepare(std::time_t Started);
+  /// Of Invocation: makes File, a path, read Text.
+  void replace(llvm::StringRef File, std::unique_ptr<llvm::MemoryBuffer> Text);
   /// Null if the snapshot does not have the unit's file.
   std::unique_ptr<llvm::MemoryBuffer> mainText() const;
 

@@ -8,7 +8,6 @@
 #include "Compile/PartialUnit.h"
 #include "Compile/Preambles.h"
 #include "Support/Error.h"
-#include "clang/Lex/PreprocessorOptions.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/TargetSelect.h"
 #include <chrono>
@@ -27,6 +26,7 @@ struct Compiler::State {
 
   /// What was edited last in a unit: it may be edited again.
   struct Edit {
+    std::string File; ///< the unit's own or a header
     size_t Body; ///< the first that was parsed; edits of bodies keep numbers
     std::set<std::string> Needed;
   };
@@ -39,7 +39,10 @@ struct Compiler::State {
                                const CompiledUnit &Now) {
     std::lock_guard Lock(M);
     auto It = Edits.find(Unit);
-    if (It == Edits.end() || It->second.Body >= Now.Text.Bodies.size())
+    if (It == Edits.end())
+      return std::nullopt;
+    const UnitText *Text = Now.textOf(It->second.File);
+    if (!Text || It->second.Body >= Text->Bodies.size())
       return std::nullopt;
     return It->second;
   }
@@ -104,7 +107,7 @@ Compiler::compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
     return std::nullopt;
   if (Start && Start->length() > Plan->firstParsed())
     Start = S->Kept.find(Unit, Text->getBuffer(), Texts, Plan->firstParsed());
-  S->noteEdit(Unit.Path, {Plan->firstBody(), Request.Needed});
+  S->noteEdit(Unit.Path, {Unit.Path, Plan->firstBody(), Request.Needed});
 
   std::optional<CompileResult> Result;
   if (Ahead &&
@@ -131,28 +134,26 @@ Compiler::compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
 }
 
 /// What stands below the #include that leads to the header means nothing to the
-/// bodies in it, so the unit may end there.
-static void endBehindHeader(CompileRun &Run, const BodiesRequest &Request) {
+/// bodies in it, so the unit may end there. Its text then; none: it may not.
+static std::optional<std::string>
+endBehindHeader(const CompileRun &Run, const BodiesRequest &Request) {
   std::unique_ptr<llvm::MemoryBuffer> Text = Run.mainText();
-  const UnitText &Known = Request.Old.Text;
   // What was asked for may stand further down.
-  if (!Text || !Request.Needed.empty() || Known.Counter != 0)
-    return;
+  if (!Text || !Request.Needed.empty() || Request.Old.Text.Counter != 0)
+    return std::nullopt;
   std::optional<uint32_t> End = endOfInclude(
       Text->getBuffer(), Request.Old.textOf(Request.Header)->IncludedAt,
       Run.Invocation->getLangOpts());
   if (!End)
-    return;
-  Run.Invocation->getPreprocessorOpts().addRemappedFile(
-      Run.Invocation->getFrontendOpts().Inputs.front().getFile(),
-      llvm::MemoryBuffer::getMemBufferCopy(Text->getBuffer().take_front(*End),
-                                           Request.Old.Path)
-          .release());
+    return std::nullopt;
+  return Text->getBuffer().take_front(*End).str();
 }
 
 llvm::Expected<std::optional<CompileResult>> Compiler::compileInHeader(
     const TranslationUnit &Unit, const TextSnapshot &Texts,
     const BodiesRequest &Request, std::string &Why, const CancelFlag *Cancel) {
+  std::unique_ptr<HeadStart> Ahead = S->Ahead.take(Unit.Path);
+  llvm::scope_exit Discard([&] { S->Ahead.discard(std::move(Ahead)); });
   const UnitText *Known = Request.Old.textOf(Request.Header);
   std::shared_ptr<const SourceText> Before =
       Request.OldTexts.find(Request.Header);
@@ -164,23 +165,35 @@ llvm::Expected<std::optional<CompileResult>> Compiler::compileInHeader(
   CompileRun Run(Unit, Texts);
   if (llvm::Error E = Run.prepare(S->Started))
     return std::move(E);
+  const std::string Text = Now->text();
   std::optional<BodyMatch> Match = matchBodies(
-      Before->text(), *Known, Now->text(), Run.Invocation->getLangOpts(), Why);
+      Before->text(), *Known, Text, Run.Invocation->getLangOpts(), Why);
   std::optional<PartialPlan> Plan =
       Match ? planPartial(Request, std::move(*Match), Why) : std::nullopt;
   if (!Plan)
     return std::nullopt;
-  endBehindHeader(Run, Request);
-  prepareForBodies(*Run.Invocation);
-  auto Made = Run.run(&*Plan, Cancel, Why);
-  if (!Made)
-    return Made.takeError();
+  S->noteEdit(Unit.Path, {Request.Header, Plan->firstBody(), Request.Needed});
+
+  std::optional<CompileResult> Result;
+  if (Ahead && Ahead->serves(Unit, Texts, Text, /*Start=*/nullptr, *Plan))
+    Result = Ahead->finish(*Plan, Text, Cancel, Why);
+  S->HeadStartsUsed += Result.has_value();
+  if (!Result) {
+    if (std::optional<std::string> Main = endBehindHeader(Run, Request))
+      Run.replace(Run.Invocation->getFrontendOpts().Inputs.front().getFile(),
+                  llvm::MemoryBuffer::getMemBufferCopy(*Main, Unit.Path));
+    prepareForBodies(*Run.Invocation);
+    auto Made = Run.run(&*Plan, Cancel, Why);
+    if (!Made)
+      return Made.takeError();
+    Result = std::move(*Made);
+  }
   if (!Why.empty() ||
-      (Made->Unit &&
-       !completeFacts(*Made->Unit, *Plan, *Made->Unit->Code.Module, Why)))
+      (Result->Unit &&
+       !completeFacts(*Result->Unit, *Plan, *Result->Unit->Code.Module, Why)))
     return std::nullopt;
-  Made->Bodies = std::make_shared<BodyMatch>(std::move(Plan->Bodies));
-  return std::optional(std::move(*Made));
+  Result->Bodies = std::make_shared<BodyMatch>(std::move(Plan->Bodies));
+  return Result;
 }
 
 /// Keeps preambles of the unit parsed: of its #includes, and if it is long, of
@@ -218,6 +231,8 @@ void Compiler::warm(const TranslationUnit &Unit, const TextSnapshot &Texts,
   std::optional<State::Edit> Last;
   if (Live)
     Last = S->lastEdit(Unit.Path, *Live);
+  if (Last && Last->File != Unit.Path)
+    Last.reset();
   keepPreambles(Run, S->Kept, Unit, Texts, *Text, S->Started,
                 Last ? &Live->Text : nullptr,
                 Last ? Live->Text.Bodies[Last->Body].Begin : ~0U);
@@ -230,31 +245,40 @@ void Compiler::begin(const TranslationUnit &Unit, const TextSnapshot &Texts,
   if (!Last || S->Kept.limit() == 0)
     return;
   CompileRun Run(Unit, Texts);
-  std::unique_ptr<llvm::MemoryBuffer> Text = Run.mainText();
-  if (!Text)
+  std::shared_ptr<const SourceText> Source = Texts.find(Last->File);
+  if (!Source)
     return;
-  uint32_t UpTo = Live->Text.Bodies[Last->Body].Begin;
-  std::shared_ptr<const Preamble> Start =
-      S->Kept.find(Unit, Text->getBuffer(), Texts, UpTo);
+  const std::string Text = Source->text();
+  const std::vector<BodyText> &Bodies = Live->textOf(Last->File)->Bodies;
+  bool IsOwn = Last->File == Unit.Path;
+  std::shared_ptr<const Preamble> Start;
+  if (IsOwn)
+    Start = S->Kept.find(Unit, Text, Texts, Bodies[Last->Body].Begin);
+  if (S->Ahead.has(Unit.Path, *Live, Start.get()))
+    return;
   BodyMatch Same;
-  Same.Bodies = Live->Text.Bodies;
+  Same.Bodies = Bodies;
   Same.Touched = {Last->Body};
   Same.Shifts = {{~0U, 0}};
   std::string Why;
-  std::optional<PartialPlan> Plan =
-      planPartial({*Live, Texts, Last->Needed}, std::move(Same), Why);
+  BodiesRequest Request{*Live, Texts, Last->Needed, IsOwn ? "" : Last->File};
+  std::optional<PartialPlan> Plan = planPartial(Request, std::move(Same), Why);
   if (!Plan || Plan->firstBody() != Last->Body)
     return;
+  HeadStart::Terms From{Unit,      Texts, Live, Start, {}, std::move(*Plan),
+                        Last->Body};
   if (!Start) {
-    // Files that are not the project's are compared by preambles only.
-    if (Live->Files.size() != 1)
+    // It will be parsed in a moment.
+    if (IsOwn && Live->Files.size() != 1)
       return;
     if (llvm::Error E = Run.prepare(S->Started))
       return llvm::consumeError(std::move(E));
+    From.Invocation = Run.Invocation;
+    From.Others = DiskFiles(Live->Files, Texts);
+    if (!IsOwn)
+      From.Main = endBehindHeader(Run, Request);
   }
-  auto Ahead = HeadStart::begin({Unit, Texts, std::move(Live), std::move(Start),
-                                 Run.Invocation, std::move(*Plan), Last->Body},
-                                Text->getBuffer());
+  auto Ahead = HeadStart::begin(std::move(From), Text);
   if (Ahead)
     S->Ahead.keep(std::move(*Ahead));
   else

@@ -22,7 +22,6 @@
 #include "clang/AST/ASTContext.h"
 #include "clang/Basic/SourceManager.h"
 #include "clang/Lex/Lexer.h"
-#include "clang/Lex/PreprocessorOptions.h"
 #include "llvm/ADT/STLExtras.h"
 #include <algorithm>
 
@@ -58,8 +57,7 @@ private:
 bool HeadStart::Pause::isAtBrace(const clang::Preprocessor &P) const {
   const auto *L = static_cast<clang::Lexer *>(P.getCurrentFileLexer());
   uint32_t Brace = H.From.Plan.Bodies.Bodies[Body].Begin;
-  return L && L->getFileID() == P.getSourceManager().getMainFileID() &&
-         L->getBufferLocation() == H.Text->getBufferStart() + Brace + 1;
+  return L && L->getBufferLocation() == H.Text->getBufferStart() + Brace + 1;
 }
 
 void HeadStart::Pause::wait(clang::Preprocessor &P) {
@@ -74,7 +72,7 @@ void HeadStart::Pause::wait(clang::Preprocessor &P) {
   H.Now = State::Waiting;
   H.Changed.notify_all();
   H.Changed.wait(Lock, [&] { return H.Now == State::Resumed || H.Ended; });
-  SM.getSLocEntry(SM.getMainFileID())
+  SM.getSLocEntry(P.getCurrentFileLexer()->getFileID())
       .getFile()
       .getContentCache()
       .SourceLineCache = {};
@@ -122,10 +120,10 @@ size_t HeadStart::bytesKept() const {
   return Bytes + Text->getBufferSize();
 }
 
-/// The text of the unit's file with white space behind it. False: no memory.
+/// The text of the edited file with white space behind it. False: no memory.
 bool HeadStart::makeRoom(StringRef Now) {
   Text = llvm::WritableMemoryBuffer::getNewUninitMemBuffer(Now.size() + Growth,
-                                                           From.Unit.Path);
+                                                           From.Plan.File);
   if (Text)
     write(Now);
   return Text != nullptr;
@@ -153,9 +151,11 @@ void HeadStart::run() {
   } else {
     R.Invocation =
         std::make_shared<clang::CompilerInvocation>(*From.Invocation);
-    R.Invocation->getPreprocessorOpts().addRemappedFile(
-        R.Invocation->getFrontendOpts().Inputs.front().getFile(),
-        View.release());
+    StringRef Main = R.Invocation->getFrontendOpts().Inputs.front().getFile();
+    bool IsOwn = From.Plan.File == From.Unit.Path;
+    R.replace(IsOwn ? Main : From.Plan.File, std::move(View));
+    if (From.Main)
+      R.replace(Main, llvm::MemoryBuffer::getMemBufferCopy(*From.Main, Main));
   }
   prepareForBodies(*R.Invocation);
   // It would be the one of this text, with the white space.
@@ -178,7 +178,7 @@ bool HeadStart::serves(const TranslationUnit &Unit, const TextSnapshot &Texts,
   size_t Body = From.Body;
   const std::vector<BodyText> &Was = From.Plan.Bodies.Bodies;
   const std::vector<BodyText> &Now = Plan.Bodies.Bodies;
-  if (&Plan.Old != From.Old.get() || Start != From.Start.get() ||
+  if (!isOf(Plan.Old, Start) || Plan.File != From.Plan.File ||
       Unit.Arguments != From.Unit.Arguments ||
       Unit.Directory != From.Unit.Directory ||
       Plan.firstParsed() < Was[Body].Begin || Was.size() != Now.size() ||
@@ -198,11 +198,12 @@ bool HeadStart::serves(const TranslationUnit &Unit, const TextSnapshot &Texts,
   auto IsSame = [&](const std::string &File) {
     std::shared_ptr<const SourceText> Before = From.Texts.find(File);
     std::shared_ptr<const SourceText> After = Texts.find(File);
-    return File == From.Unit.Path ||
+    return File == From.Plan.File ||
            (Before && After ? Before->hash() == After->hash()
                             : !Before && !After);
   };
-  if (!llvm::all_of(From.Old->Files, IsSame))
+  if (!llvm::all_of(From.Old->Files, IsSame) ||
+      !From.Others.areUntouched(Texts))
     return false;
   // Up to the brace nobody has written there since.
   size_t Read = Was[Body].Begin + 1;
@@ -260,6 +261,14 @@ std::unique_ptr<HeadStart> HeadStarts::take(StringRef Unit) {
   std::unique_ptr<HeadStart> Found = std::move(*It);
   Kept.erase(It);
   return Found;
+}
+
+bool HeadStarts::has(StringRef Unit, const CompiledUnit &Old,
+                     const Preamble *Start) const {
+  std::lock_guard Lock(M);
+  return llvm::any_of(Kept, [&](const auto &H) {
+    return H->unit() == Unit && H->isOf(Old, Start);
+  });
 }
 
 void HeadStarts::keep(std::unique_ptr<HeadStart> H) {

@@ -16,7 +16,7 @@ namespace hotjit {
 class HeadStart {
 public:
   /// What it begins with. Plan is of Texts, where nothing is edited yet: the
-  /// body at Body is the first that it parses.
+  /// body at Body, of Plan.File, is the first that it parses.
   struct Terms {
     TranslationUnit Unit;
     TextSnapshot Texts;
@@ -26,17 +26,20 @@ public:
     std::shared_ptr<const clang::CompilerInvocation> Invocation;
     PartialPlan Plan;
     size_t Body;
+    /// If the unit's own file is to end earlier than in Texts: what is left.
+    std::optional<std::string> Main = {};
+    DiskFiles Others = {}; ///< if Start is null: system headers
   };
 
-  /// Text: of the unit's file in From.Texts. Error: there is no thread to be
+  /// Text: of Plan.File in From.Texts. Error: there is no thread to be
   /// had, or no memory.
   static llvm::Expected<std::unique_ptr<HeadStart>> begin(Terms From,
                                                           llvm::StringRef Text);
   /// Waits for the end of the thread: after end() or finish(), milliseconds.
   ~HeadStart();
 
-  /// Whether Plan for Texts, in which the file of Unit reads Text, can be
-  /// carried out from here instead of from Start.
+  /// Whether Plan for Texts, in which Plan.File reads Text, can be carried out
+  /// from here instead of from Start.
   bool serves(const TranslationUnit &Unit, const TextSnapshot &Texts,
               llvm::StringRef Text, const Preamble *Start,
               const PartialPlan &Plan) const;
@@ -56,6 +59,9 @@ public:
   bool isFinished() const;
 
   const std::string &unit() const { return From.Unit.Path; }
+  bool isOf(const CompiledUnit &Old, const Preamble *Start) const {
+    return From.Old.get() == &Old && From.Start.get() == Start;
+  }
   /// Bytes of memory, besides the preamble.
   size_t bytesKept() const;
 
@@ -90,7 +96,8 @@ public:
 
   /// The unit's, which is then the caller's; null if there is none.
   std::unique_ptr<HeadStart> take(llvm::StringRef Unit);
-  bool has(llvm::StringRef Unit, const CompiledUnit &Old) const;
+  bool has(llvm::StringRef Unit, const CompiledUnit &Old,
+           const Preamble *Start) const;
   /// Replaces the unit's. The oldest of too many is ended.
   void keep(std::unique_ptr<HeadStart> H);
   /// Done with it: it is destroyed by sweep() when it has finished.

@@ -173,18 +173,12 @@ void Preamble::remember(const TranslationUnit &Unit, const TextSnapshot &Texts,
                         const SnapshotFileSystem &Files, StringRef Main) {
   Command = Unit.Arguments;
   Directory = Unit.Directory;
-  for (const std::string &Path : Files.opened()) {
-    if (Path == Main) // compared byte by byte, as far as it matters
-      continue;
-    if (std::shared_ptr<const SourceText> Source = Texts.find(Path)) {
+  Others = DiskFiles(Files.opened(), Texts);
+  for (const std::string &Path : Files.opened())
+    // The main file is compared byte by byte, as far as it matters.
+    if (std::shared_ptr<const SourceText> Source = Texts.find(Path);
+        Source && Path != Main)
       ProjectFiles.push_back({Path, Source->hash()});
-      continue;
-    }
-    llvm::sys::fs::file_status S;
-    if (!llvm::sys::fs::status(Path, S))
-      DiskFiles.push_back(
-          {Path, S.getUniqueID(), S.getLastModificationTime(), S.getSize()});
-  }
 }
 
 /// Takes from Clang what it would do for each parse anew, hashing ten megabytes
@@ -219,14 +213,7 @@ bool Preamble::fits(const TranslationUnit &Unit, StringRef Text,
     std::shared_ptr<const SourceText> Now = Texts.find(File.first);
     return Now && Now->hash() == File.second;
   };
-  auto IsUntouched = [&](const DiskFile &File) {
-    llvm::sys::fs::file_status S;
-    return !Texts.find(File.Path) && !llvm::sys::fs::status(File.Path, S) &&
-           S.getUniqueID() == File.Id && S.getSize() == File.Size &&
-           S.getLastModificationTime() == File.Written;
-  };
-  return llvm::all_of(ProjectFiles, IsSame) &&
-         llvm::all_of(DiskFiles, IsUntouched);
+  return llvm::all_of(ProjectFiles, IsSame) && Others.areUntouched(Texts);
 }
 
 std::shared_ptr<clang::CompilerInvocation>

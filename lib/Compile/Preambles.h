@@ -1,6 +1,7 @@
 #ifndef HOTJIT_COMPILE_PREAMBLES_H
 #define HOTJIT_COMPILE_PREAMBLES_H
 
+#include "Compile/DiskFiles.h"
 #include "Compile/SnapshotFileSystem.h"
 #include "Compile/UnitText.h"
 #include "Project/TextStore.h"
@@ -56,14 +57,6 @@ private:
                 const SnapshotFileSystem &Files, llvm::StringRef Main);
   bool publish(const clang::CompilerInvocation &Adapted);
 
-  /// A file that is not the project's, as it was on the disk.
-  struct DiskFile {
-    std::string Path;
-    llvm::sys::fs::UniqueID Id;
-    llvm::sys::TimePoint<> Written;
-    uint64_t Size;
-  };
-
   clang::PrecompiledPreamble Parsed;
   std::vector<std::string> Command;
   std::string Directory;
@@ -71,7 +64,7 @@ private:
   std::string HeaderPath;                     ///< a name that no disk has
   std::unique_ptr<llvm::MemoryBuffer> Header; ///< a view of what Parsed holds
   std::vector<std::pair<std::string, ContentHash>> ProjectFiles;
-  std::vector<DiskFile> DiskFiles;
+  DiskFiles Others;
 };
 
 /// The preambles of units that are worked on, least recently used last. Any

@@ -445,10 +445,15 @@ void Session::warm(size_t Unit) {
   Done->Reload = LastReload;
   Done->Work = std::make_shared<PendingUnit>();
   Warming[Unit] = Done->Work;
+  auto Begin = [=, &Compiles = Around.Compiles, &Passes = Around.Passes,
+                Texts = Now.Texts](std::shared_ptr<CompiledUnit> Facts) {
+    Compiles.run([=, &Passes] { Passes.begin(Command, Texts, Facts); });
+  };
+  bool IsSeen = Done->Before && Done->Before->Taken.empty();
+  if (IsSeen)
+    Begin(Done->Before); // The next edit may come soon.
   auto Post = Around.Post;
-  Around.Warms.run([=, this, Texts = Now.Texts, &Passes = Around.Passes,
-                    &Compiles = Around.Compiles] {
-    bool IsSeen = Done->Before && Done->Before->Taken.empty();
+  Around.Warms.run([=, this, Texts = Now.Texts, &Passes = Around.Passes] {
     if (!IsSeen && Done->Work->begin()) {
       if (Expected<CompileResult> R = Passes.compile(Command, Texts, nullptr))
         Done->Result = std::move(*R);
@@ -463,7 +468,7 @@ void Session::warm(size_t Unit) {
         Done->Seen ? Done->Seen : Done->Before;
     Passes.warm(Command, Texts, Facts);
     if (Facts)
-      Compiles.run([=, &Passes] { Passes.begin(Command, Texts, Facts); });
+      Begin(Facts);
     Post([=, this] { warmed(Unit, *Done); });
   });
 }

@@ -697,6 +697,35 @@ TEST_F(Partial, GoesOnFromWhereTheLastEditWas) {
   EXPECT_EQ(TheCompiler.headStartsUsed(), 2u);
 }
 
+TEST_F(Partial, AHeadStartInAHeader) {
+  Header = "/src/prices.h";
+  SourceFiles Old = {{"/src/a.cpp", Market}, {Header, Prices}};
+  SourceFiles Middle = Old;
+  Middle[Header] = with(Prices, "3 * n", "4 * n");
+  Outcome O = edit("/src/a.cpp", Old, Middle);
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_EQ(TheCompiler.headStartsUsed(), 1u);
+  Live = std::move(O.Partial);
+  SourceFiles New = Middle;
+  New[Header] = with(Middle[Header], "{ return 4 * n; }",
+                     "{\n  int m = strlen(\"x\");\n  return m * 4 * n;\n}");
+  New[Header] = with(New[Header], "price(n) + 1", "price(n) + 2");
+  TranslationUnit Unit = unitAt("/src/a.cpp", {});
+  O = again(Unit, snapshotOf(Middle), snapshotOf(New));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_THAT(O.Code, ElementsAre("_Z5pricei", "_ZNK4Shop5worthEv"));
+  EXPECT_EQ(TheCompiler.headStartsUsed(), 2u);
+  // Another file of the unit was edited: it would not know.
+  Live = std::move(O.Partial);
+  SourceFiles Other = New;
+  Other["/src/a.cpp"] = with(Market, "+ All.size()", "- All.size()");
+  TheCompiler.begin(Unit, snapshotOf(New), Live);
+  Header = "";
+  O = compileBodies(Unit, snapshotOf(New), snapshotOf(Other), {});
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_EQ(TheCompiler.headStartsUsed(), 2u);
+}
+
 TEST_F(Partial, AHeadStartIsOfOneText) {
   Outcome O = editC(Plain, with(Plain, "helper(x) * 2", "helper(x) * 3"));
   ASSERT_TRUE(O.Partial) << O.Why;
