@@ -38,7 +38,7 @@ std::unique_ptr<llvm::MemoryBuffer> CompileRun::mainText() const {
   std::shared_ptr<const SourceText> Source = Texts.find(Unit.Path);
   if (!Source)
     return nullptr;
-  return llvm::MemoryBuffer::getMemBufferCopy(Source->text(), Unit.Path);
+  return llvm::MemoryBuffer::getMemBufferCopy(*Source->text(), Unit.Path);
 }
 
 void CompileRun::replace(llvm::StringRef File,

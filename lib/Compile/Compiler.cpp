@@ -99,7 +99,7 @@ Compiler::compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
     if (llvm::Error E = Run.prepare(S->Started))
       return std::move(E);
   std::optional<BodyMatch> Match = matchBodies(
-      Before->text(), Request.Old.Text, Text->getBuffer(),
+      *Before->text(), Request.Old.Text, Text->getBuffer(),
       Start ? Start->language() : Run.Invocation->getLangOpts(), Why);
   std::optional<PartialPlan> Plan =
       Match ? planPartial(Request, std::move(*Match), Why) : std::nullopt;
@@ -165,9 +165,10 @@ llvm::Expected<std::optional<CompileResult>> Compiler::compileInHeader(
   CompileRun Run(Unit, Texts);
   if (llvm::Error E = Run.prepare(S->Started))
     return std::move(E);
-  const std::string Text = Now->text();
+  const std::shared_ptr<const std::string> Kept = Now->text();
+  llvm::StringRef Text = *Kept;
   std::optional<BodyMatch> Match = matchBodies(
-      Before->text(), *Known, Text, Run.Invocation->getLangOpts(), Why);
+      *Before->text(), *Known, Text, Run.Invocation->getLangOpts(), Why);
   std::optional<PartialPlan> Plan =
       Match ? planPartial(Request, std::move(*Match), Why) : std::nullopt;
   if (!Plan)
@@ -248,7 +249,8 @@ void Compiler::begin(const TranslationUnit &Unit, const TextSnapshot &Texts,
   std::shared_ptr<const SourceText> Source = Texts.find(Last->File);
   if (!Source)
     return;
-  const std::string Text = Source->text();
+  const std::shared_ptr<const std::string> Kept = Source->text();
+  llvm::StringRef Text = *Kept;
   const std::vector<BodyText> &Bodies = Live->textOf(Last->File)->Bodies;
   bool IsOwn = Last->File == Unit.Path;
   std::shared_ptr<const Preamble> Start;

@@ -125,13 +125,14 @@ bool HeadStart::makeRoom(StringRef Now) {
   Text = llvm::WritableMemoryBuffer::getNewUninitMemBuffer(Now.size() + Growth,
                                                            From.Plan.File);
   if (Text)
-    write(Now);
+    write(Now, 0);
   return Text != nullptr;
 }
 
-void HeadStart::write(StringRef Now) {
-  std::fill(llvm::copy(Now, Text->getBufferStart()), Text->getBufferEnd(),
-            '\n');
+/// From is where the buffer begins to differ.
+void HeadStart::write(StringRef Now, size_t From) {
+  char *End = llvm::copy(Now.drop_front(From), Text->getBufferStart() + From);
+  std::fill(End, Text->getBufferEnd(), '\n');
 }
 
 void HeadStart::deliver(std::optional<CompileResult> R, std::string D) {
@@ -231,7 +232,8 @@ std::optional<CompileResult> HeadStart::finish(const PartialPlan &Plan,
   if (!Await([&] { return Now == State::Waiting || Now == State::Finished; }) ||
       Now == State::Finished)
     return std::nullopt;
-  write(NewText);
+  // What stands above it has been read.
+  write(NewText, Plan.Bodies.Bodies[From.Body].Begin);
   From.Plan.Bodies = Plan.Bodies;
   From.Plan.Parsed = Plan.Parsed;
   From.Plan.Wanted = Plan.Wanted;

@@ -71,7 +71,7 @@ private:
 
   explicit HeadStart(Terms From);
   bool makeRoom(llvm::StringRef Now);
-  void write(llvm::StringRef Now);
+  void write(llvm::StringRef Now, size_t From);
   void run();
   void deliver(std::optional<CompileResult> R, std::string D);
 

@@ -163,9 +163,9 @@ const std::string *SnapshotFileSystem::textOf(StringRef RealPath) {
   std::shared_ptr<const SourceText> Source = Texts.find(RealPath);
   if (!Source)
     return nullptr;
-  std::unique_ptr<std::string> &Text = Uncompressed[RealPath];
+  std::shared_ptr<const std::string> &Text = Uncompressed[RealPath];
   if (!Text)
-    Text = std::make_unique<std::string>(Source->text());
+    Text = Source->text();
   return Text.get();
 }
 

@@ -56,7 +56,7 @@ private:
   llvm::IntrusiveRefCntPtr<llvm::vfs::FileSystem> Disk;
   llvm::StringMap<std::string> RealDirectories; ///< by absolute path
   /// Uncompressed texts, kept because Clang asks for the size first.
-  llvm::StringMap<std::unique_ptr<std::string>> Uncompressed;
+  llvm::StringMap<std::shared_ptr<const std::string>> Uncompressed;
   llvm::StringSet<> SnapshotDirectories;
   llvm::StringMap<llvm::MemoryBufferRef> Additional;
   std::set<std::string> Opened;

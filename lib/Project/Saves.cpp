@@ -29,7 +29,7 @@ llvm::Error Saves::keep(StringRef Path) {
   llvm::Expected<std::string> Text = FS.read(Path);
   if (!Text)
     return Text.takeError();
-  Known = Known.with(Path, SourceText::create(std::move(*Text)));
+  Known = Known.with(Path, SourceText::createPacked(std::move(*Text)));
   LookAgain.erase(Path.str());
   return llvm::Error::success();
 }
@@ -43,7 +43,7 @@ llvm::Error Saves::keepAll(const std::set<std::string> &Paths) {
       Problems = llvm::joinErrors(std::move(Problems), Text.takeError());
       continue;
     }
-    Changes.emplace_back(Path, SourceText::create(std::move(*Text)));
+    Changes.emplace_back(Path, SourceText::createPacked(std::move(*Text)));
     LookAgain.erase(Path);
   }
   Known = Known.with(Changes);
@@ -83,9 +83,11 @@ std::optional<ChangeSet> Saves::apply(const FileEvents &Events) {
       LookAgain.emplace(Path, Time);
       continue;
     }
-    if (hashBytes(*Text) == Known.find(Path)->hash())
+    std::shared_ptr<const SourceText> Now =
+        SourceText::create(std::move(*Text));
+    if (Now->hash() == Known.find(Path)->hash())
       continue;
-    Changes.emplace_back(Path, SourceText::create(std::move(*Text)));
+    Changes.emplace_back(Path, std::move(Now));
     First = std::min(First.value_or(Time), Time);
   }
   if (Changes.empty())

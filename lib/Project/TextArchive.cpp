@@ -58,12 +58,12 @@ std::string TextArchive::fileOf(StringRef Key) const {
 static std::string serialize(const TextSnapshot &Texts) {
   std::string Result;
   for (const auto &Entry : Texts.files()) {
-    std::string Text = Entry.getValue()->text();
+    std::shared_ptr<const std::string> Text = Entry.getValue()->text();
     Result += fmt::format("{}", Entry.getKey());
     Result += '\0';
-    Result += std::to_string(Text.size());
+    Result += std::to_string(Text->size());
     Result += '\0';
-    Result += Text;
+    Result += *Text;
   }
   return Result;
 }
@@ -77,7 +77,7 @@ static std::optional<TextSnapshot> deserialize(StringRef Bytes) {
     if (Path.empty() || Digits.getAsInteger(10, Size) || Size > Text.size())
       return std::nullopt;
     Files.emplace_back(Path.str(),
-                       SourceText::create(Text.take_front(Size).str()));
+                       SourceText::createPacked(Text.take_front(Size).str()));
     Bytes = Text.drop_front(Size);
   }
   return TextSnapshot().with(Files);

@@ -4,7 +4,9 @@
 #include "Support/ContentHash.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringMap.h"
+#include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,22 +14,28 @@
 namespace hotjit {
 
 /// The text of one file at one moment. Immutable, shared between versions of
-/// the project that agree on it. Texts at rest are kept compressed.
+/// the project that agree on it. Any thread.
 class SourceText {
 public:
+  /// At hand: it is about to be compiled.
   static std::shared_ptr<const SourceText> create(std::string Text);
+  /// At rest.
+  static std::shared_ptr<const SourceText> createPacked(std::string Text);
 
   const ContentHash &hash() const { return Hash; }
-  /// The whole text; uncompressed anew at each call.
-  std::string text() const;
+  /// The whole text; if it is at rest, uncompressed anew at each call.
+  std::shared_ptr<const std::string> text() const;
+  /// Lays the text to rest: keeps it compressed from now on.
+  void pack() const;
   /// Bytes that this object holds, for `hotjit status`.
-  size_t bytesKept() const { return Packed.size(); }
+  size_t bytesKept() const;
 
 private:
   ContentHash Hash;
   size_t Size = 0;
-  bool IsCompressed = false;
-  std::string Packed;
+  mutable std::mutex M;
+  mutable std::shared_ptr<const std::string> Plain; ///< null: Packed has it
+  mutable std::vector<uint8_t> Packed;
 };
 
 /// The project's files as they were at one moment: a value, cheap to copy.

@@ -591,7 +591,11 @@ void Session::conclude() {
 
 void Session::conclude(std::shared_ptr<Attempt> A, Event End) {
   reportDiagnostics(*A);
+  bool IsLive = End.What == Event::Kind::Reloaded;
   finish(std::move(End));
+  for (const std::string &File : A->Files)
+    if (auto Was = IsLive ? A->LiveTexts.find(File) : nullptr)
+      Around.Warms.run([Was] { Was->pack(); }); // For undo only, now.
   for (const UnitWork &W : A->Work)
     warm(W.Unit);
 }

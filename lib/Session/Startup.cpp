@@ -234,7 +234,7 @@ static void findStale(
     for (const ImageSource &S : U.Built->Sources)
       if (S.Path == File)
         Source = S;
-    if (!isStale(FS, Source, Text->text(), Module))
+    if (!isStale(FS, Source, *Text->text(), Module))
       continue;
     Stale.insert(File);
     if (!U.Problem)

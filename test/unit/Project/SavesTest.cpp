@@ -30,7 +30,7 @@ protected:
     return S.apply({{}, /*Rescan=*/true, Time});
   }
   std::string known(llvm::StringRef Path) {
-    return S.texts().find(Path)->text();
+    return *S.texts().find(Path)->text();
   }
 
   FakeFileSystem FS;
@@ -45,11 +45,11 @@ TEST_F(SavesTest, FindsWhatWasSaved) {
   std::optional<ChangeSet> Change = event({"/p/a.c"}, 7ms);
   ASSERT_TRUE(Change);
   EXPECT_THAT(Change->Files, ElementsAre("/p/a.c"));
-  EXPECT_EQ(Change->Texts.find("/p/a.c")->text(), "a2");
-  EXPECT_EQ(Change->Texts.find("/p/b.c")->text(), "b1");
+  EXPECT_EQ(*Change->Texts.find("/p/a.c")->text(), "a2");
+  EXPECT_EQ(*Change->Texts.find("/p/b.c")->text(), "b1");
   EXPECT_EQ(Change->Time, 7ms);
   EXPECT_EQ(known("/p/a.c"), "a2");
-  EXPECT_EQ(Before.find("/p/a.c")->text(), "a1");
+  EXPECT_EQ(*Before.find("/p/a.c")->text(), "a1");
 }
 
 // H3: a save without a change, a touch.
@@ -72,7 +72,7 @@ TEST_F(SavesTest, FindsAReturnToTheOldText) {
   FS.write("/p/a.c", "a1");
   std::optional<ChangeSet> Change = event({"/p/a.c"});
   ASSERT_TRUE(Change);
-  EXPECT_EQ(Change->Texts.find("/p/a.c")->text(), "a1");
+  EXPECT_EQ(*Change->Texts.find("/p/a.c")->text(), "a1");
 }
 
 // H15: clocks do not count, not even a file that is older than before.
@@ -108,7 +108,7 @@ TEST_F(SavesTest, FindsTheSecondWriteOfAFormatter) {
   FS.write("/p/a.c", "int a;");
   std::optional<ChangeSet> Change = event({"/p/a.c"}, 81ms);
   ASSERT_TRUE(Change);
-  EXPECT_EQ(Change->Texts.find("/p/a.c")->text(), "int a;");
+  EXPECT_EQ(*Change->Texts.find("/p/a.c")->text(), "int a;");
   EXPECT_EQ(Change->Time, 81ms);
 }
 
@@ -145,7 +145,7 @@ TEST_F(SavesTest, LetsTheLastTextWin) {
   std::optional<ChangeSet> Change = event({"/p/a.c", "/p/a.c", "/p/a.c"});
   ASSERT_TRUE(Change);
   EXPECT_THAT(Change->Files, ElementsAre("/p/a.c"));
-  EXPECT_EQ(Change->Texts.find("/p/a.c")->text(), "a4");
+  EXPECT_EQ(*Change->Texts.find("/p/a.c")->text(), "a4");
   EXPECT_FALSE(event({"/p/a.c"}));
 
   for (const char *Text : {"a5", "a6", "a7"}) {

@@ -49,7 +49,7 @@ TEST_F(TextArchiveTest, GivesBackWhatItKept) {
   const TextSnapshot Kept = some();
   for (const auto &Entry : Kept.files()) {
     ASSERT_TRUE(Found->find(Entry.getKey())) << Entry.getKey().str();
-    EXPECT_EQ(Found->find(Entry.getKey())->text(), Entry.getValue()->text());
+    EXPECT_EQ(*Found->find(Entry.getKey())->text(), *Entry.getValue()->text());
   }
   EXPECT_FALSE(A.find("other").has_value());
 }
@@ -87,7 +87,7 @@ TEST_F(TextArchiveTest, DamagedFilesAreNone) {
         Damaged[I] = static_cast<char>(Damaged[I] ^ 0x55);
       std::ofstream(Path, std::ios::binary) << Damaged;
       if (std::optional<TextSnapshot> Found = A.find("k"))
-        EXPECT_EQ(Found->find("/p/a.c")->text(), "int a;\n") << I;
+        EXPECT_EQ(*Found->find("/p/a.c")->text(), "int a;\n") << I;
     }
 }
 

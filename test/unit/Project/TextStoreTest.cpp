@@ -20,14 +20,21 @@ TEST(SourceText, GivesBackEveryByte) {
        {std::string(), std::string("int x;\n"), std::string("a\0b\r\n", 5),
         someSource(1000), Noise, std::string(1 << 20, ' ')}) {
     std::shared_ptr<const SourceText> Kept = SourceText::create(Text);
-    EXPECT_TRUE(Kept->text() == Text) << Text.size();
+    EXPECT_TRUE(*Kept->text() == Text) << Text.size();
+    EXPECT_EQ(Kept->bytesKept(), Text.size());
+    std::shared_ptr<const std::string> Held = Kept->text();
+    Kept->pack();
+    EXPECT_TRUE(*Kept->text() == Text) << Text.size();
+    EXPECT_TRUE(*Held == Text) << Text.size();
+    Kept->pack();
+    EXPECT_TRUE(*Kept->text() == Text) << Text.size();
     EXPECT_EQ(Kept->hash(), hashBytes(Text));
   }
 }
 
 TEST(SourceText, RestsCompressed) {
   std::string Text = someSource(1000);
-  EXPECT_LT(SourceText::create(Text)->bytesKept(), Text.size() / 3);
+  EXPECT_LT(SourceText::createPacked(Text)->bytesKept(), Text.size() / 3);
 }
 
 TEST(SourceText, IsNeverLargerThanItsText) {
@@ -35,7 +42,7 @@ TEST(SourceText, IsNeverLargerThanItsText) {
     std::string Noise;
     for (unsigned I = 0, X = 7; I != Size; ++I)
       Noise += static_cast<char>((X = X * 1103515245 + 12345) >> 16);
-    EXPECT_LE(SourceText::create(Noise)->bytesKept(), Size);
+    EXPECT_LE(SourceText::createPacked(Noise)->bytesKept(), Size);
   }
 }
 

@@ -59,7 +59,7 @@ public:
     R.Unit = std::make_unique<CompiledUnit>();
     R.Unit->Path = Unit.Path;
     R.Unit->Files = {Unit.Path};
-    TextOf[R.Unit.get()] = Texts.find(Unit.Path)->text();
+    TextOf[R.Unit.get()] = *Texts.find(Unit.Path)->text();
     return R;
   }
 
