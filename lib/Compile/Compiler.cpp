@@ -27,7 +27,8 @@ struct Compiler::State {
   /// What was edited last in a unit: it may be edited again.
   struct Edit {
     std::string File; ///< the unit's own or a header
-    size_t Body; ///< the first that was parsed; edits of bodies keep numbers
+    size_t Body;  ///< the first that was edited; edits of bodies keep numbers
+    size_t First; ///< the first that was parsed
     std::set<std::string> Needed;
   };
   void noteEdit(const std::string &Unit, Edit Last) {
@@ -42,7 +43,8 @@ struct Compiler::State {
     if (It == Edits.end())
       return std::nullopt;
     const UnitText *Text = Now.textOf(It->second.File);
-    if (!Text || It->second.Body >= Text->Bodies.size())
+    if (!Text || It->second.Body >= Text->Bodies.size() ||
+        It->second.First >= Text->Bodies.size())
       return std::nullopt;
     return It->second;
   }
@@ -107,7 +109,8 @@ Compiler::compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
     return std::nullopt;
   if (Start && Start->length() > Plan->firstParsed())
     Start = S->Kept.find(Unit, Text->getBuffer(), Texts, Plan->firstParsed());
-  S->noteEdit(Unit.Path, {Unit.Path, Plan->firstBody(), Request.Needed});
+  S->noteEdit(Unit.Path, {Unit.Path, Plan->Bodies.Touched.front(),
+                          Plan->firstBody(), Request.Needed});
 
   std::optional<CompileResult> Result;
   if (Ahead &&
@@ -173,7 +176,8 @@ llvm::Expected<std::optional<CompileResult>> Compiler::compileInHeader(
       Match ? planPartial(Request, std::move(*Match), Why) : std::nullopt;
   if (!Plan)
     return std::nullopt;
-  S->noteEdit(Unit.Path, {Request.Header, Plan->firstBody(), Request.Needed});
+  S->noteEdit(Unit.Path, {Request.Header, Plan->Bodies.Touched.front(),
+                          Plan->firstBody(), Request.Needed});
 
   std::optional<CompileResult> Result;
   if (Ahead && Ahead->serves(Unit, Texts, Text, /*Start=*/nullptr, *Plan))
@@ -236,7 +240,7 @@ void Compiler::warm(const TranslationUnit &Unit, const TextSnapshot &Texts,
     Last.reset();
   keepPreambles(Run, S->Kept, Unit, Texts, *Text, S->Started,
                 Last ? &Live->Text : nullptr,
-                Last ? Live->Text.Bodies[Last->Body].Begin : ~0U);
+                Last ? Live->Text.Bodies[Last->First].Begin : ~0U);
 }
 
 void Compiler::begin(const TranslationUnit &Unit, const TextSnapshot &Texts,
@@ -255,7 +259,7 @@ void Compiler::begin(const TranslationUnit &Unit, const TextSnapshot &Texts,
   bool IsOwn = Last->File == Unit.Path;
   std::shared_ptr<const Preamble> Start;
   if (IsOwn)
-    Start = S->Kept.find(Unit, Text, Texts, Bodies[Last->Body].Begin);
+    Start = S->Kept.find(Unit, Text, Texts, Bodies[Last->First].Begin);
   if (S->Ahead.has(Unit.Path, *Live, Start.get()))
     return;
   BodyMatch Same;
@@ -265,7 +269,7 @@ void Compiler::begin(const TranslationUnit &Unit, const TextSnapshot &Texts,
   std::string Why;
   BodiesRequest Request{*Live, Texts, Last->Needed, IsOwn ? "" : Last->File};
   std::optional<PartialPlan> Plan = planPartial(Request, std::move(Same), Why);
-  if (!Plan || Plan->firstBody() != Last->Body)
+  if (!Plan || Plan->firstBody() != Last->First)
     return;
   HeadStart::Terms From{Unit,      Texts, Live, Start, {}, std::move(*Plan),
                         Last->Body};

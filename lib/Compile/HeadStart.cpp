@@ -182,9 +182,12 @@ bool HeadStart::serves(const TranslationUnit &Unit, const TextSnapshot &Texts,
   if (!isOf(Plan.Old, Start) || Plan.File != From.Plan.File ||
       Unit.Arguments != From.Unit.Arguments ||
       Unit.Directory != From.Unit.Directory ||
-      Plan.firstParsed() < Was[Body].Begin || Was.size() != Now.size() ||
+      Plan.Bodies.Touched.front() < Body || Was.size() != Now.size() ||
       Now[Body].Begin != Was[Body].Begin)
     return false;
+  for (size_t I = 0; I != Body; ++I)
+    if (Plan.Parsed[I] && !From.Plan.Parsed[I])
+      return false;
   // What has been read must have been read for this plan, too: there is nothing
   // in it that has to be made now and was thought to be known.
   auto IsBehind = [&](StringRef Symbol) {

@@ -15,8 +15,8 @@ namespace hotjit {
 /// own, for what stands behind it now. Serves once. Any thread.
 class HeadStart {
 public:
-  /// What it begins with. Plan is of Texts, where nothing is edited yet: the
-  /// body at Body, of Plan.File, is the first that it parses.
+  /// What it begins with. Plan is of Texts, where nothing is edited yet: it is
+  /// as if the body at Body, of Plan.File, were.
   struct Terms {
     TranslationUnit Unit;
     TextSnapshot Texts;

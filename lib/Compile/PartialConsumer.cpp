@@ -17,6 +17,7 @@
 // made here nor known from before) the unit says so, and the whole is compiled.
 
 #include "Compile/PartialConsumer.h"
+#include "Compile/ClosureNumbers.h"
 #include "Compile/CodeFacts.h"
 #include "Compile/Fingerprint.h"
 #include "fmt/format.h"
@@ -179,7 +180,9 @@ void PartialConsumer::demandWanted(
 bool PartialConsumer::checkDeclarations(llvm::Module &M) {
   // A preamble has Clang's numbers for closures, the unit GCC's.
   auto IsRenumbered = [&](StringRef Symbol) {
-    return isOfUnnamed(Symbol) || (Run.ByGCC && isLambdaCode(Symbol));
+    return Unnamed.contains(Symbol) || (Run.ByGCC && isLambdaCode(Symbol)) ||
+           (isOfUnnamed(Symbol) && !Plan.Old.findFunction(Symbol) &&
+            !Plan.Old.findVariable(Symbol));
   };
   for (const llvm::GlobalValue &V : M.global_values())
     if (IsRenumbered(V.getName()) && !V.use_empty()) {
@@ -310,6 +313,7 @@ void PartialConsumer::HandleTranslationUnit(clang::ASTContext &C) {
   llvm::Module &M = *Code->GetModule();
   renumberStaticLocals(M);
   Known.finish(M);
+  Unnamed = renumberClosures(M, Plan, *Code, C.getSourceManager(), Run.Files);
   dropKnown(M);
   applyKnownNoThrow(M);
   if (!checkDeclarations(M) || !checkThreadInits(M))

@@ -39,6 +39,7 @@ private:
   KnownCode Known;
   llvm::IntrusiveRefCntPtr<WorkFilter> Pending;
   std::vector<clang::FunctionDecl *> Methods; ///< not handled yet
+  llvm::StringSet<> Unnamed; ///< symbols that are others' in the unit
   clang::ASTContext *Context = nullptr;
 };
 

@@ -361,8 +361,33 @@ TEST_F(Partial, BodiesWithLambdasAreSkipped) {
 }
 
 // Clang numbers what has no name in the order in which it makes code.
-TEST_F(Partial, RefusesToNameLambdas) {
-  Outcome O = editCXX(Lambdas, with(Lambdas, "second(n);", "second(n) + 1;"));
+TEST_F(Partial, LambdasKeepTheirNumbers) {
+  Outcome O = editCXX(Lambdas, with(Lambdas, "second(n);", "\nsecond(n) + 1;"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_THAT(O.Code, ElementsAre("_Z3usei"));
+  bool IsNamed = false;
+  for (const llvm::Function &F : *O.Partial->Code.Module)
+    if (F.getName().contains("$_")) {
+      IsNamed = true;
+      EXPECT_EQ(O.Partial->findFunction(F.getName())->Place.Line, 6u);
+    }
+  EXPECT_TRUE(IsNamed);
+}
+
+TEST_F(Partial, ABodyWithLambdasIsMadeForAnother) {
+  std::string Text = Lambdas;
+  SourceFiles Old = {{"/src/a.cpp", Text}};
+  SourceFiles New = {{"/src/a.cpp", with(Text, "(v, n) + 1", "(v, n) + 2")}};
+  Outcome O =
+      edit("/src/a.cpp", Old, New, {}, {"_Z6hiddenRSt6vectorIiSaIiEEi"});
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_THAT(O.Code, testing::Contains("_Z6hiddenRSt6vectorIiSaIiEEi"));
+}
+
+TEST_F(Partial, RefusesLambdasThatLookAlike) {
+  std::string Text = "auto a = [](int x) { return x; }; auto b = [](int x) { "
+                     "return -x; };\nint f(int n) { return a(n) + b(n); }\n";
+  Outcome O = editCXX(Text, with(Text, "b(n)", "b(n) + 1"));
   EXPECT_FALSE(O.Partial);
   EXPECT_THAT(O.Why, HasSubstr("has no name"));
 }
