@@ -467,9 +467,10 @@ void Session::warm(size_t Unit) {
     std::shared_ptr<CompiledUnit> Facts =
         Done->Seen ? Done->Seen : Done->Before;
     Passes.warm(Command, Texts, Facts);
+    // This thread has low priority: a save that comes soon must find it ready.
+    Post([=, this] { warmed(Unit, *Done); });
     if (Facts)
       Begin(Facts);
-    Post([=, this] { warmed(Unit, *Done); });
   });
 }
 
