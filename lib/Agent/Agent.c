@@ -4,8 +4,9 @@
  * It is there before main, whether hotjit is wanted or not, in programs that
  * replace malloc, close all descriptors, install handlers for every signal,
  * and fork at any moment. Its only work is to load the engine on a thread of
- * its own when asked to, to keep SIGILL for it (Signals.c), to run its jobs
- * (Jobs.c), and to leave no trace in the environment (Environment.c).
+ * its own when asked to, to keep the signals of faults for it (Signals.c), to
+ * run its jobs (Jobs.c), and to leave no trace in the environment
+ * (Environment.c).
  *
  * Rules for every line here, because it runs inside somebody else's program:
  *
@@ -157,6 +158,7 @@ static int load_engine(char *error, size_t error_size) {
 
   engine.abi = HOTJIT_ENGINE_ABI;
   engine.run = hotjit_agent_run_job;
+  engine.program_action = hotjit_agent_program_action;
   engine.off = become_broken;
   engine.want_safepoint = want_safepoint;
   engine.has_callbacks = hotjit_agent_has_callbacks;
@@ -237,7 +239,7 @@ static int begin(const hotjit_options *given) {
     become_broken(environment.error);
     return HOTJIT_ERROR;
   }
-  hotjit_agent_keep_sigill();
+  hotjit_agent_keep_signals();
   failed = pthread_atfork(fork_prepare, fork_parent, fork_child);
   if (!failed)
     failed = hotjit_agent_start_thread(agent_thread, NULL);

@@ -27,9 +27,13 @@ void hotjit_agent_read_environment(struct hotjit_environment *out,
 
 /* -- Signals.c ----------------------------------------------------------- */
 
-/* From now on SIGILL is kept unblocked and the program's handler for it is
-   chained. There is no way back: armed entries stay. */
-void hotjit_agent_keep_sigill(void);
+/* From now on SIGILL is kept unblocked, and the program's actions for the
+   signals of faults are kept apart once the engine has set its own. There is no
+   way back: armed entries stay. */
+void hotjit_agent_keep_signals(void);
+/* As hotjit_engine_api.program_action. */
+void hotjit_agent_program_action(int number, int deliver,
+                                 struct sigaction *out);
 /* Calls of sigaction from [begin, end) are the engine's. */
 void hotjit_agent_set_engine_text(const char *begin, const char *end);
 /* libc's pthread_sigmask. */

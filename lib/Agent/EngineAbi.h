@@ -21,11 +21,10 @@
  * SEGV, BUS, ILL, FPE, ABRT, TRAP; threads that the engine makes inherit that.
  *
  * Signals. The agent interposes sigaction and its relatives for the whole
- * process. A call of sigaction(SIGILL, ...) from inside the engine library
- * sets the process's handler, which then stays: the program's own calls for
- * SIGILL only change what is chained. `oldact` of the engine's first call is
- * a handler (SA_SIGINFO) that acts as the program wants at that moment, so the
- * usual way to chain, calling what sigaction gave, is right for ever.
+ * process. A call of sigaction for SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT or
+ * SIGTRAP from inside the engine library sets the process's handler, which then
+ * stays: the program's own calls for that signal only change what
+ * program_action gives.
  */
 
 #include "hotjit/hotjit.h"
@@ -71,6 +70,8 @@ struct hotjit_engine_options {
   enum hotjit_on_refusal on_refusal;
   uint32_t debounce_ms;        /* UINT32_MAX: not given */
   uint32_t cache_memory_mb;    /* UINT32_MAX: not given */
+  uint32_t compile_limit_s;    /* UINT32_MAX: not given */
+  uint32_t compile_memory_mb;  /* UINT32_MAX: not given */
   int32_t fence;               /* 1 on, 0 off, -1 not given */
   int32_t verbose;             /* 1: log at debug level */
   int32_t commit_at_safepoint; /* HOTJIT_COMMIT_AT_SAFEPOINT */
@@ -85,6 +86,8 @@ enum {
   HOTJIT_RUN_OFF = 2,     /* there is no thread: a forked child, or stopped */
 };
 
+struct sigaction;
+
 struct hotjit_engine_api {
   uint32_t abi; /* HOTJIT_ENGINE_ABI, set by the agent */
 
@@ -96,6 +99,11 @@ struct hotjit_engine_api {
      it is caught, if at all, by the engine's own handlers (siglongjmp out of f
      back into f is fine, past f is not). */
   int (*run)(void (*f)(void *arg), void *arg, uint32_t timeout_ms);
+
+  /* What the program wants of a signal for which the engine has a handler. With
+     `deliver` it is about to be done: a handler for one time (SA_RESETHAND) is
+     forgotten. Async-signal-safe, any thread, for ever. */
+  void (*program_action)(int signal, int deliver, struct sigaction *out);
 
   /* The engine turned itself off; `why` is copied. Live code stays. Nothing of
      the engine is called afterwards except `stop`. Any thread. */

@@ -144,6 +144,8 @@ static void read_values(struct hotjit_environment *out,
   options->on_refusal = choice(out, "HOTJIT_ON_REFUSAL", 0, "keep", "ask");
   options->debounce_ms = number(out, "HOTJIT_DEBOUNCE");
   options->cache_memory_mb = number(out, "HOTJIT_CACHE_MEMORY");
+  options->compile_limit_s = number(out, "HOTJIT_COMPILE_LIMIT");
+  options->compile_memory_mb = number(out, "HOTJIT_COMPILE_MEMORY");
   options->fence = choice(out, "HOTJIT_FENCE", -1, "off", "on");
   options->verbose = choice(out, "HOTJIT_VERBOSE", 0, "0", "1");
   options->commit_at_safepoint =

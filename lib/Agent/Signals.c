@@ -1,19 +1,21 @@
 /*
- * Keeping SIGILL for the engine.
+ * Keeping the signals of faults for the engine.
  *
  * A thread that stands inside a function's first bytes while a jump is written
  * over them meets an invalid instruction there, now or an hour later, and the
- * engine's handler moves it to where it should be. If the program replaced that
- * handler, or if the thread had SIGILL blocked, the kernel would end the
- * program. So, while hotjit is on:
+ * engine's handler moves it to where it should be. The compiler may crash on a
+ * thread of the engine, and new code may on one of the program; that handler
+ * catches it. So, while hotjit is on:
  *
- *   - The program's sigaction(SIGILL) and its relatives only change what the
- *     engine's handler passes a SIGILL on to that is not its own. The program
- *     sees the handler that it set.
+ *   - The program's sigaction and its relatives for SIGSEGV, SIGBUS, SIGILL,
+ *     SIGFPE, SIGABRT and SIGTRAP only change what the engine's handler does
+ *     with a signal that is not its own. The program sees the action that it
+ *     set. Whether system calls are started again is the program's to say too.
  *   - No signal mask that passes through here contains SIGILL: those of
  *     sigprocmask and pthread_sigmask, and the sa_mask of every handler (many
  *     programs fill it). The program is told that SIGILL is blocked if that is
- *     what it asked for: a note per thread, a note per signal.
+ *     what it asked for: a note per thread, a note per signal. Other signals
+ *     are blocked as the program likes: a fault then ends it, as it always did.
  *
  * Not seen here: system calls made directly (Go, some sanitizers), sigsetmask
  * and sigblock of BSD, masks of sigsuspend, ppoll and their like (the thread
@@ -23,8 +25,8 @@
  *
  * All of it must be async-signal-safe, and right before the constructor ran:
  * another library's constructor may install handlers. So the state is a few
- * words; the one structure that is longer, the program's SIGILL action, is
- * guarded by a spin lock that is held with all signals blocked, for a copy.
+ * words; the structures that are longer, the program's actions, are guarded by
+ * a spin lock that is held with all signals blocked, for a copy.
  */
 
 #include "Agent.h"
@@ -34,9 +36,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <ucontext.h>
-#include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
 #define SIGNALS 65
@@ -91,20 +90,27 @@ int hotjit_agent_real_sigmask(int how, const sigset_t *set, sigset_t *old) {
   return function(how, set, old);
 }
 
-void hotjit_agent_quiet_signals(sigset_t *set) {
-  static const int of_faults[] = {SIGSEGV, SIGBUS,  SIGILL,
-                                  SIGFPE,  SIGABRT, SIGTRAP};
-  sigfillset(set);
-  for (size_t i = 0; i < sizeof(of_faults) / sizeof(of_faults[0]); ++i)
-    sigdelset(set, of_faults[i]);
+static int is_of_fault(int number) {
+  return number == SIGSEGV || number == SIGBUS || number == SIGILL ||
+         number == SIGFPE || number == SIGABRT || number == SIGTRAP;
 }
 
-/* -- The program's action for SIGILL ------------------------------------- */
+void hotjit_agent_quiet_signals(sigset_t *set) {
+  sigfillset(set);
+  for (int number = 1; number < SIGNALS; ++number)
+    if (is_of_fault(number))
+      sigdelset(set, number);
+}
+
+/* -- The program's actions ------------------------------------------------ */
 
 static atomic_flag action_lock = ATOMIC_FLAG_INIT;
-static struct sigaction program_action;
-/* The kernel has the engine's handler; program_action is what is chained. */
-static int engine_owns;
+/* Of a signal that the engine has a handler for. */
+static struct kept_action {
+  atomic_int kept;
+  struct sigaction program; /* what it would do without hotjit */
+  struct sigaction engine;  /* what the kernel has */
+} actions[SIGNALS];
 
 static void lock_action(sigset_t *before) {
   sigset_t all;
@@ -130,80 +136,49 @@ void hotjit_agent_signals_fork_done(void) {
   unlock_action(&before);
 }
 
-/* What SIGILL would do without hotjit, if the engine's handler had not caught
-   it. Never returns to the faulting instruction by mistake: with the default
-   action in place the instruction faults again and ends the program. */
-static void end_by_default(int number, const siginfo_t *info) {
-  struct sigaction action;
-  memset(&action, 0, sizeof(action));
-  action.sa_handler = SIG_DFL;
-  real_sigaction(number, &action, NULL);
-  if (info->si_code <= 0) /* it was sent: once more, from the same sender */
-    syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), number, info);
-}
-
-/* What the engine finds as the action before its own. */
-static void act_as_program_wants(int number, siginfo_t *info, void *context) {
-  struct sigaction action;
-  sigset_t before, inside;
-  int saved = errno;
-  lock_action(&before);
-  action = program_action;
-  if ((action.sa_flags & SA_RESETHAND) && action.sa_handler != SIG_IGN)
-    program_action.sa_handler = SIG_DFL;
-  unlock_action(&before);
-
-  if (!(action.sa_flags & SA_SIGINFO)) {
-    if (action.sa_handler == SIG_IGN && info->si_code <= 0)
-      return;
-    if (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN) {
-      end_by_default(number, info);
-      return;
-    }
-  }
-  hotjit_agent_real_sigmask(SIG_BLOCK, &action.sa_mask, &before);
-  /* The kernel blocked SIGILL for the engine's handler; the program's handler
-     may call functions that are armed. */
-  sigemptyset(&inside);
-  sigaddset(&inside, SIGILL);
-  hotjit_agent_real_sigmask(SIG_UNBLOCK, &inside, NULL);
-  if (action.sa_flags & SA_SIGINFO)
-    action.sa_sigaction(number, info, context);
-  else
-    action.sa_handler(number);
-  hotjit_agent_real_sigmask(SIG_SETMASK, &before, NULL);
-  errno = saved;
-}
-
 static int is_engine(const void *address) {
   const char *a = address;
   return a >= atomic_load(&engine_begin) && a < atomic_load(&engine_end);
 }
 
-static int has_engine_handler(const struct sigaction *action) {
-  return (action->sa_flags & SA_SIGINFO) &&
-         is_engine((const void *)action->sa_sigaction);
+/* The lock is held. Sets the engine's handler in the kernel. */
+static int set_engine_action(int number) {
+  struct kept_action *of = &actions[number];
+  int ignored =
+      !(of->program.sa_flags & SA_SIGINFO) &&
+      (of->program.sa_handler == SIG_DFL || of->program.sa_handler == SIG_IGN);
+  int restart = ignored || (of->program.sa_flags & SA_RESTART);
+  of->engine.sa_flags &= ~SA_RESTART;
+  of->engine.sa_flags |= restart ? SA_RESTART : 0;
+  return real_sigaction(number, &of->engine, NULL);
 }
 
-/* The engine sets the kernel's action, or asks for it. What it finds there of
-   the program's, now or later, is act_as_program_wants. */
-static int sigaction_of_engine(const struct sigaction *action,
+/* What libc gives the kernel to return from a handler with; its headers do not
+   name the flag. */
+#define SA_RESTORER 0x04000000
+static void (*restorer)(void);
+
+/* The engine sets the kernel's action, or asks for it. Once it is set, `old`
+   is what the program had. */
+static int sigaction_of_engine(int number, const struct sigaction *action,
                                struct sigaction *old) {
+  struct kept_action *of = &actions[number];
   struct sigaction previous;
   sigset_t before;
   int result;
   lock_action(&before);
-  result = real_sigaction(SIGILL, action, &previous);
-  if (result == 0 && !has_engine_handler(&previous)) {
-    int restart = previous.sa_flags & SA_RESTART;
-    if (action && !engine_owns) {
-      program_action = previous;
-      sigdelset(&program_action.sa_mask, SIGILL);
-      engine_owns = 1;
+  result = real_sigaction(number, NULL, &previous);
+  if (result == 0 && action) {
+    if (!atomic_load(&of->kept)) {
+      of->program = previous;
+      sigdelset(&of->program.sa_mask, SIGILL);
     }
-    memset(&previous, 0, sizeof(previous));
-    previous.sa_sigaction = act_as_program_wants;
-    previous.sa_flags = SA_SIGINFO | SA_ONSTACK | restart;
+    of->engine = *action;
+    previous = of->program;
+    result = set_engine_action(number);
+    atomic_store(&of->kept, result == 0);
+    if (result == 0 && real_sigaction(number, NULL, &of->engine) == 0)
+      restorer = of->engine.sa_restorer;
   }
   unlock_action(&before);
   if (result == 0 && old)
@@ -211,19 +186,36 @@ static int sigaction_of_engine(const struct sigaction *action,
   return result;
 }
 
-/* The program's action for SIGILL; sa_mask is already without SIGILL. */
-static int sigill_of_program(const struct sigaction *action,
-                             struct sigaction *old) {
+void hotjit_agent_program_action(int number, int deliver,
+                                 struct sigaction *out) {
+  struct kept_action *of = &actions[number];
+  sigset_t before;
+  lock_action(&before);
+  *out = of->program;
+  if (deliver && (out->sa_flags & SA_RESETHAND) && out->sa_handler != SIG_IGN)
+    of->program.sa_handler = SIG_DFL;
+  unlock_action(&before);
+}
+
+/* sa_mask is already without SIGILL. */
+static int fault_action_of_program(int number, const struct sigaction *action,
+                                   struct sigaction *old) {
+  struct kept_action *of = &actions[number];
   struct sigaction previous;
   sigset_t before;
   int result = 0;
   lock_action(&before);
-  if (engine_owns) {
-    previous = program_action;
-    if (action)
-      program_action = *action;
+  if (atomic_load(&of->kept)) {
+    previous = of->program;
+    if (action) {
+      of->program = *action;
+      result = set_engine_action(number);
+      /* As libc reads it back from the kernel. */
+      of->program.sa_flags |= SA_RESTORER;
+      of->program.sa_restorer = restorer;
+    }
   } else {
-    result = real_sigaction(SIGILL, action, &previous);
+    result = real_sigaction(number, action, &previous);
   }
   unlock_action(&before);
   if (result == 0 && old)
@@ -242,8 +234,8 @@ static int sigaction_of_program(int number, const struct sigaction *action,
     sigdelset(&allowed.sa_mask, SIGILL);
   }
   had_note = atomic_load(&noted_in_mask[number]);
-  result = number == SIGILL
-               ? sigill_of_program(action ? &allowed : NULL, old)
+  result = is_of_fault(number)
+               ? fault_action_of_program(number, action ? &allowed : NULL, old)
                : real_sigaction(number, action ? &allowed : NULL, old);
   if (result != 0)
     return result;
@@ -262,7 +254,7 @@ void hotjit_agent_set_engine_text(const char *begin, const char *end) {
   atomic_store(&engine_end, end);
 }
 
-void hotjit_agent_keep_sigill(void) {
+void hotjit_agent_keep_signals(void) {
   sigset_t sigill, before;
   if (atomic_exchange(&keeping, 1))
     return;
@@ -286,8 +278,8 @@ EXPORT int sigaction(int number, const struct sigaction *action,
                      struct sigaction *old) {
   if (!atomic_load_explicit(&keeping, memory_order_relaxed))
     return real_sigaction(number, action, old);
-  if (number == SIGILL && is_engine(__builtin_return_address(0)))
-    return sigaction_of_engine(action, old);
+  if (is_of_fault(number) && is_engine(__builtin_return_address(0)))
+    return sigaction_of_engine(number, action, old);
   return sigaction_of_program(number, action, old);
 }
 
@@ -328,20 +320,21 @@ EXPORT int pthread_sigmask(int how, const sigset_t *set, sigset_t *old) {
   return change_mask(hotjit_agent_real_sigmask, how, set, old);
 }
 
-/* signal(3) and its history. Each passes on what is not about SIGILL; the rest
-   is sigaction with the flags that libc's would use. */
+/* signal(3) and its history. Each passes on what is not about the signals of
+   faults; the rest is sigaction with the flags that libc's would use. */
 
-static handler_function set_handler(handler_function handler, int flags) {
+static handler_function set_handler(int number, handler_function handler,
+                                    int flags) {
   struct sigaction action, old;
   memset(&action, 0, sizeof(action));
   action.sa_handler = handler;
   action.sa_flags = flags;
-  return sigaction_of_program(SIGILL, &action, &old) == 0 ? old.sa_handler
+  return sigaction_of_program(number, &action, &old) == 0 ? old.sa_handler
                                                           : SIG_ERR;
 }
 
 static int concerns_us(int number) {
-  return number == SIGILL &&
+  return is_of_fault(number) &&
          atomic_load_explicit(&keeping, memory_order_relaxed);
 }
 
@@ -353,7 +346,7 @@ static int concerns_us(int number) {
 
 EXPORT handler_function signal(int number, handler_function handler) {
   if (concerns_us(number))
-    return set_handler(handler, SA_RESTART);
+    return set_handler(number, handler, SA_RESTART);
   NEXT_SIGNAL("signal", number, handler);
 }
 
@@ -367,7 +360,7 @@ EXPORT handler_function ssignal(int number, handler_function handler) {
 
 EXPORT handler_function __sysv_signal(int number, handler_function handler) {
   if (concerns_us(number))
-    return set_handler(handler, (int)(SA_RESETHAND | SA_NODEFER));
+    return set_handler(number, handler, (int)(SA_RESETHAND | SA_NODEFER));
   NEXT_SIGNAL("__sysv_signal", number, handler);
 }
 
@@ -378,20 +371,29 @@ EXPORT handler_function sysv_signal(int number, handler_function handler) {
 /* SIG_HOLD is a macro with a cast only in X/Open mode. */
 #define HOLD ((handler_function)2)
 
+static int change_block_of(int number, int how, sigset_t *before) {
+  sigset_t one;
+  sigemptyset(&one);
+  sigaddset(&one, number);
+  return sigprocmask(how, &one, before);
+}
+
 EXPORT handler_function sigset(int number, handler_function handler) {
   if (concerns_us(number)) {
-    int was_blocked = noted_blocked;
+    sigset_t before;
     struct sigaction old;
+    handler_function was;
     if (handler == HOLD) {
-      if (sigaction_of_program(SIGILL, NULL, &old) != 0)
+      if (sigaction_of_program(number, NULL, &old) != 0)
         return SIG_ERR;
-      noted_blocked = 1;
-      return was_blocked ? HOLD : old.sa_handler;
+      was = old.sa_handler;
+    } else {
+      was = set_handler(number, handler, 0);
+      if (was == SIG_ERR)
+        return SIG_ERR;
     }
-    handler_function before = set_handler(handler, 0);
-    if (before != SIG_ERR)
-      noted_blocked = 0;
-    return was_blocked ? HOLD : before;
+    change_block_of(number, handler == HOLD ? SIG_BLOCK : SIG_UNBLOCK, &before);
+    return sigismember(&before, number) ? HOLD : was;
   }
   NEXT_SIGNAL("sigset", number, handler);
 }
@@ -402,23 +404,19 @@ EXPORT handler_function sigset(int number, handler_function handler) {
   return function(number)
 
 EXPORT int sighold(int number) {
-  if (concerns_us(number)) {
-    noted_blocked = 1;
-    return 0;
-  }
+  if (concerns_us(number))
+    return change_block_of(number, SIG_BLOCK, NULL);
   NEXT_INT("sighold", number);
 }
 
 EXPORT int sigrelse(int number) {
-  if (concerns_us(number)) {
-    noted_blocked = 0;
-    return 0;
-  }
+  if (concerns_us(number))
+    return change_block_of(number, SIG_UNBLOCK, NULL);
   NEXT_INT("sigrelse", number);
 }
 
 EXPORT int sigignore(int number) {
   if (concerns_us(number))
-    return set_handler(SIG_IGN, 0) == SIG_ERR ? -1 : 0;
+    return set_handler(number, SIG_IGN, 0) == SIG_ERR ? -1 : 0;
   NEXT_INT("sigignore", number);
 }

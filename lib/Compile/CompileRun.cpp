@@ -4,8 +4,8 @@
 
 #include "Compile/CompileRun.h"
 #include "Compile/Invocation.h"
+#include "Compile/OneStack.h"
 #include "Support/Error.h"
-#include "clang/Basic/Stack.h"
 #include "clang/Lex/PreprocessorOptions.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/Support/raw_ostream.h"
@@ -16,8 +16,7 @@ CompileRun::CompileRun(const TranslationUnit &Unit, const TextSnapshot &Texts)
     : Unit(Unit), Texts(Texts),
       Files(llvm::makeIntrusiveRefCnt<SnapshotFileSystem>(Texts,
                                                           Unit.Directory)) {
-  // Sema moves to a new stack before this one is used up.
-  clang::noteBottomOfStack();
+  compileOnOneStack();
 }
 
 CompileRun::~CompileRun() {

@@ -20,6 +20,7 @@ struct Compiler::State {
   /// What __DATE__ and __TIME__ say: a save must not change them.
   std::time_t Started =
       std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  CompilerProtection Protection;
   Preambles Kept;
   HeadStarts Ahead;
   std::atomic<size_t> HeadStartsUsed{0};
@@ -49,8 +50,12 @@ struct Compiler::State {
     return It->second;
   }
 
+  bool isIntact() const {
+    return std::unique_lock(M, std::try_to_lock).owns_lock();
+  }
+
 private:
-  std::mutex M;
+  mutable std::mutex M;
   std::map<std::string, Edit> Edits;
 };
 
@@ -58,7 +63,9 @@ private:
 /// parsed: some milliseconds per edit.
 static constexpr uint32_t DeepFrom = 64 << 10;
 
-Compiler::Compiler() : S(std::make_unique<State>()) {
+Compiler::Compiler(CompilerProtection Protection)
+    : S(std::make_unique<State>()) {
+  S->Protection = std::move(Protection);
   LLVMInitializeX86TargetInfo();
   LLVMInitializeX86Target();
   LLVMInitializeX86TargetMC();
@@ -227,6 +234,15 @@ static void keepPreambles(CompileRun &Run, Preambles &Kept,
     Keep(Facts, UpTo);
 }
 
+bool Compiler::isIntact() const {
+  return S->isIntact() && S->Kept.isIntact() && S->Ahead.isIntact();
+}
+
+void Compiler::abandon() {
+  if (S->Ahead.isIntact())
+    S->Ahead.end();
+}
+
 void Compiler::warm(const TranslationUnit &Unit, const TextSnapshot &Texts,
                     std::shared_ptr<const CompiledUnit> Live) {
   CompileRun Run(Unit, Texts);
@@ -284,6 +300,7 @@ void Compiler::begin(const TranslationUnit &Unit, const TextSnapshot &Texts,
     if (!IsOwn)
       From.Main = endBehindHeader(Run, Request);
   }
+  From.Protection = S->Protection;
   auto Ahead = HeadStart::begin(std::move(From), Text);
   if (Ahead)
     S->Ahead.keep(std::move(*Ahead));

@@ -5,8 +5,10 @@
 #include "Project/TextStore.h"
 #include "Project/TranslationUnit.h"
 #include "Support/Clock.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/Support/Error.h"
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -67,13 +69,29 @@ struct LeadUnit {
   const BodyMatch &Bodies; ///< of the header
 };
 
+/// What protects the process from Clang on threads that the compiler makes:
+/// those of callers are the callers' business.
+struct CompilerProtection {
+  /// Runs Work on this thread. False: it was left in the middle, without
+  /// destructors.
+  std::function<bool(llvm::function_ref<void()> Work)> Run =
+      [](llvm::function_ref<void()> Work) {
+        Work();
+        return true;
+      };
+  /// Limits what this thread does within Run, until what it returns is dropped.
+  /// Cancel: the result is not wanted any more.
+  std::function<std::shared_ptr<void>(const CancelFlag &Cancel)> Limit =
+      [](const CancelFlag &) { return nullptr; };
+};
+
 /// Compiles translation units with the Clang inside. Holds no state that a
 /// result depends on: same unit and texts, same result. Any thread, several at
 /// once.
 class Compiler {
 public:
   /// Initializes LLVM's X86 target.
-  Compiler();
+  explicit Compiler(CompilerProtection Protection = {});
   ~Compiler();
 
   /// Reads the project's files from Texts and all others from the disk.
@@ -106,6 +124,14 @@ public:
   /// the next edit.
   void begin(const TranslationUnit &Unit, const TextSnapshot &Texts,
              std::shared_ptr<const CompiledUnit> Live);
+
+  /// After a compile on this thread was left in the middle (it crashed): false
+  /// if what is kept was just being changed. Then nothing may be called any
+  /// more but abandon().
+  bool isIntact() const;
+  /// Another compiler takes over, and this one is never destroyed: ends its
+  /// threads. Does not wait.
+  void abandon();
 
   /// Bytes that warm() keeps, at most Limit of them: the least recently used
   /// goes first.

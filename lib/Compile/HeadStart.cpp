@@ -72,6 +72,8 @@ void HeadStart::Pause::wait(clang::Preprocessor &P) {
   H.Now = State::Waiting;
   H.Changed.notify_all();
   H.Changed.wait(Lock, [&] { return H.Now == State::Resumed || H.Ended; });
+  Lock.unlock();
+  H.Limit = H.From.Protection.Limit(H.Ended);
   SM.getSLocEntry(P.getCurrentFileLexer()->getFileID())
       .getFile()
       .getContentCache()
@@ -85,8 +87,8 @@ llvm::Expected<std::unique_ptr<HeadStart>> HeadStart::begin(Terms From,
   std::unique_ptr<HeadStart> H(new HeadStart(std::move(From)));
   if (!H->makeRoom(Now))
     return makeError("no memory for the text of {}", H->unit());
-  llvm::Expected<Thread> T =
-      Thread::start("hotjit-ahead", [H = H.get()] { H->run(); });
+  llvm::Expected<Thread> T = Thread::start(
+      "hotjit-ahead", [H = H.get()] { H->run(); }, StackSize::Deep);
   if (!T)
     return T.takeError();
   H->Runner = std::move(*T);
@@ -144,6 +146,20 @@ void HeadStart::deliver(std::optional<CompileResult> R, std::string D) {
 }
 
 void HeadStart::run() {
+  struct Outcome {
+    std::optional<CompileResult> Result;
+    std::string Doubt;
+  };
+  auto Made = std::make_unique<Outcome>();
+  bool Done = From.Protection.Run([&] { compile(Made->Result, Made->Doubt); });
+  Limit.reset();
+  if (Done)
+    return deliver(std::move(Made->Result), std::move(Made->Doubt));
+  (void)Made.release(); // It may be half made.
+  deliver(std::nullopt, "");
+}
+
+void HeadStart::compile(std::optional<CompileResult> &Made, std::string &Why) {
   CompileRun R(From.Unit, From.Texts);
   std::unique_ptr<llvm::MemoryBuffer> View =
       llvm::MemoryBuffer::getMemBuffer(Text->getMemBufferRef());
@@ -163,14 +179,12 @@ void HeadStart::run() {
   R.Invocation->getCodeGenOpts().setDebugSrcHash(
       clang::CodeGenOptions::DSH_NONE);
   Pause AtBrace(*this);
-  std::string Why;
-  llvm::Expected<CompileResult> Made = R.run(&From.Plan, &Ended, Why, &AtBrace);
-  if (Made)
-    deliver(std::move(*Made), std::move(Why));
-  else {
-    llvm::consumeError(Made.takeError()); // A run from the beginning tells.
-    deliver(std::nullopt, "");
-  }
+  llvm::Expected<CompileResult> Result =
+      R.run(&From.Plan, &Ended, Why, &AtBrace);
+  if (Result)
+    Made.emplace(std::move(*Result));
+  else
+    llvm::consumeError(Result.takeError()); // A run from the beginning tells.
 }
 
 bool HeadStart::serves(const TranslationUnit &Unit, const TextSnapshot &Texts,
@@ -252,9 +266,16 @@ std::optional<CompileResult> HeadStart::finish(const PartialPlan &Plan,
 
 //===-- Keeping -----------------------------------------------------------===//
 
-HeadStarts::~HeadStarts() {
+HeadStarts::~HeadStarts() { end(); }
+
+void HeadStarts::end() {
+  std::lock_guard Lock(M);
   for (std::unique_ptr<HeadStart> &H : Kept)
     H->end();
+}
+
+bool HeadStarts::isIntact() const {
+  return std::unique_lock(M, std::try_to_lock).owns_lock();
 }
 
 std::unique_ptr<HeadStart> HeadStarts::take(StringRef Unit) {

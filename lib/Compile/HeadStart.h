@@ -29,6 +29,7 @@ public:
     /// If the unit's own file is to end earlier than in Texts: what is left.
     std::optional<std::string> Main = {};
     DiskFiles Others = {}; ///< if Start is null: system headers
+    CompilerProtection Protection = {};
   };
 
   /// Text: of Plan.File in From.Texts. Error: there is no thread to be
@@ -73,6 +74,7 @@ private:
   bool makeRoom(llvm::StringRef Now);
   void write(llvm::StringRef Now, size_t From);
   void run();
+  void compile(std::optional<CompileResult> &Made, std::string &Why);
   void deliver(std::optional<CompileResult> R, std::string D);
 
   Terms From;
@@ -82,7 +84,8 @@ private:
   std::condition_variable Changed;
   State Now = State::Running;
   CancelFlag Ended{false};
-  bool Lost = false; ///< nobody waits for it any more
+  std::shared_ptr<void> Limit; ///< of the thread, from the edit on; its own
+  bool Lost = false;           ///< nobody waits for it any more
   std::optional<CompileResult> Result;
   std::string Doubt;
   size_t Bytes = 0;
@@ -103,6 +106,11 @@ public:
   /// Done with it: it is destroyed by sweep() when it has finished.
   void discard(std::unique_ptr<HeadStart> H);
   void sweep();
+  /// None of them is wanted any more. Does not wait.
+  void end();
+  /// After the calling thread was left in the middle: not in the middle of a
+  /// change of this.
+  bool isIntact() const;
   size_t bytesKept() const;
 
 private:

@@ -276,6 +276,10 @@ void Preambles::dropOldest() {
   }
 }
 
+bool Preambles::isIntact() const {
+  return std::unique_lock(M, std::try_to_lock).owns_lock();
+}
+
 size_t Preambles::bytesKept() const {
   std::lock_guard Lock(M);
   return Bytes;

@@ -84,6 +84,8 @@ public:
   size_t bytesKept() const;
   size_t limit() const;
   void setLimit(size_t Bytes);
+  /// Nobody is changing what is kept; or somebody has been left in the middle.
+  bool isIntact() const;
 
 private:
   void dropOldest();

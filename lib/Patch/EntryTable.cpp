@@ -58,7 +58,7 @@ EntryTable::create(ArrayRef<AddrRange> Texts, FileBytes Original, Log &L) {
   Expected<std::unique_ptr<Decoder>> Decode = Decoder::create();
   if (!Decode)
     return Decode.takeError();
-  if (Error E = installIllegalInstructionHandler())
+  if (Error E = installFaultHandlers())
     return std::move(E);
   std::unique_ptr<EntryTable> T(
       new EntryTable(*Barrier, std::move(Original), L));
@@ -178,7 +178,7 @@ static const BlockingTask *findThreat(ArrayRef<BlockingTask> Blocking,
 std::vector<ArmProblem>
 EntryTable::findObstacles(ArrayRef<Prepared> Entries) const {
   std::vector<ArmProblem> Problems;
-  bool First = isIllegalInstructionHandlerFirst();
+  bool First = isFaultHandlerFirst(SIGILL);
   std::vector<BlockingTask> Blocking = listTasksBlocking(SIGILL);
   for (const Prepared &P : Entries) {
     AddrRange R = P.MustBeUntouched;

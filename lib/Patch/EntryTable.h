@@ -6,6 +6,7 @@
 #include "Patch/StubTable.h"
 #include "Patch/arch/x86_64/Decoder.h"
 #include "Patch/arch/x86_64/EntryWrite.h"
+#include "Patch/os/linux/FaultSignals.h"
 #include "Patch/os/linux/IllegalInstruction.h"
 #include "Patch/os/linux/Tasks.h"
 #include "Support/Log.h"
@@ -42,7 +43,7 @@ public:
     bool PreserveR11 = false;
   };
 
-  /// Registers with membarrier(2) and installs the SIGILL handler.
+  /// Registers with membarrier(2) and installs the fault handlers.
   static llvm::Expected<std::unique_ptr<EntryTable>>
   create(llvm::ArrayRef<AddrRange> Texts, FileBytes Original, Log &L);
   ~EntryTable();

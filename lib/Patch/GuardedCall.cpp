@@ -7,16 +7,12 @@
 // search phase and lands behind the call in the second. That needs no C++
 // runtime, of which the program may have another copy than the engine.
 //
-// A fault is left by siglongjmp from a handler. Faults of other threads are
-// passed on as if we had not been there.
+// A fault is left by siglongjmp from the handler (FaultSignals.cpp).
 
 #include "Patch/GuardedCall.h"
-#include <atomic>
-#include <csetjmp>
-#include <csignal>
+
+#include "Patch/FaultGuard.h"
 #include <cstdint>
-#include <dlfcn.h>
-#include <iterator>
 #include <unwind.h>
 
 using namespace hotjit;
@@ -76,53 +72,18 @@ hotjitCatchAllPersonality(int Version, _Unwind_Action Actions,
 }
 
 namespace {
-constexpr int Guarded[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT};
-
-// What the signal handler needs: it has no argument of ours. Written only by
-// callGuarded, which runs once at a time.
-struct Guard {
-  std::atomic<pthread_t> Thread{0};
-  sigjmp_buf Back;
-  volatile sig_atomic_t Signal = 0;
-  void *volatile Fault = nullptr;
-  struct sigaction Before[std::size(Guarded)];
+class InitializerGuard final : public FaultGuard {
+public:
+  bool take(int Signal, const siginfo_t &Info, void *) override {
+    if (!isRaisedByThread(Signal, Info))
+      return false;
+    TheSignal = Signal;
+    Address = Info.si_addr;
+    siglongjmp(Back, 1);
+  }
+  volatile int TheSignal = 0;
+  void *volatile Address = nullptr;
 };
-Guard TheGuard;
-
-/// sigaction(2) of libc itself: the agent stands in front of the program's.
-int realSigaction(int Signal, const struct sigaction *New,
-                  struct sigaction *Old) {
-  using Function = int (*)(int, const struct sigaction *, struct sigaction *);
-  static const Function Real = [] {
-    void *Libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
-    return reinterpret_cast<Function>(Libc ? dlsym(Libc, "sigaction")
-                                           : nullptr);
-  }();
-  return Real ? Real(Signal, New, Old) : sigaction(Signal, New, Old);
-}
-
-/// As the kernel would have done it without us.
-void passOn(int Signal, siginfo_t *Info, void *Context) {
-  size_t Index = 0;
-  while (Index + 1 < std::size(Guarded) && Guarded[Index] != Signal)
-    ++Index;
-  const struct sigaction &Before = TheGuard.Before[Index];
-  if (Before.sa_flags & SA_SIGINFO)
-    return Before.sa_sigaction(Signal, Info, Context);
-  if (Before.sa_handler != SIG_DFL && Before.sa_handler != SIG_IGN)
-    return Before.sa_handler(Signal);
-  // The default action: on return the instruction faults again, and nobody
-  // stands in front of the kernel any more. abort(3) raises again by itself.
-  realSigaction(Signal, &Before, nullptr);
-}
-
-void onFault(int Signal, siginfo_t *Info, void *Context) {
-  if (TheGuard.Thread.load() != pthread_self())
-    return passOn(Signal, Info, Context);
-  TheGuard.Signal = Signal;
-  TheGuard.Fault = Info->si_addr;
-  siglongjmp(TheGuard.Back, 1);
-}
 } // namespace
 
 bool hotjit::callAndCatch(void (*Function)(void *), void *Argument) {
@@ -135,30 +96,21 @@ GuardedResult hotjit::callGuarded(ProgramAddr Function) {
                      nullptr);
 }
 
+// What a handler of ours needs, and the kernel's frame with all of AVX-512.
+constexpr size_t HandlerStackSize = 24 << 10;
+
 GuardedResult hotjit::callGuarded(void (*Function)(void *), void *Argument) {
+  HandlerStack<HandlerStackSize> Stack;
+  InitializerGuard Guard;
   GuardedResult Result;
-  struct sigaction Ours = {};
-  Ours.sa_sigaction = onFault;
-  Ours.sa_flags = SA_SIGINFO | SA_ONSTACK;
-  sigemptyset(&Ours.sa_mask);
-  for (size_t I = 0; I != std::size(Guarded); ++I)
-    realSigaction(Guarded[I], &Ours, &TheGuard.Before[I]);
-  if (sigsetjmp(TheGuard.Back, 1) == 0) {
-    TheGuard.Thread = pthread_self();
+  if (sigsetjmp(Guard.Back, 1) == 0) {
+    Guard.enter();
     if (hotjitCallAndCatch(Function, Argument))
       Result.How = GuardedResult::Ending::Threw;
   } else {
     Result.How = GuardedResult::Ending::Faulted;
-    Result.Signal = TheGuard.Signal;
-    Result.Fault = ProgramAddr(reinterpret_cast<uint64_t>(TheGuard.Fault));
-  }
-  TheGuard.Thread = pthread_t{};
-  // A handler that the program installed meanwhile stays.
-  for (size_t I = 0; I != std::size(Guarded); ++I) {
-    struct sigaction Now = {};
-    realSigaction(Guarded[I], nullptr, &Now);
-    if ((Now.sa_flags & SA_SIGINFO) && Now.sa_sigaction == onFault)
-      realSigaction(Guarded[I], &TheGuard.Before[I], nullptr);
+    Result.Signal = Guard.TheSignal;
+    Result.Fault = ProgramAddr(reinterpret_cast<uint64_t>(Guard.Address));
   }
   return Result;
 }

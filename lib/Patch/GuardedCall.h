@@ -18,12 +18,10 @@ struct GuardedResult {
 
 /// Calls `void (*)(void)` at Function on this thread and comes back however it
 /// ends, unless it never does. What it held (locks, memory) stays held after
-/// Threw and Faulted; destructors of its frames do not run after Faulted.
-///
-/// While it runs, handlers for SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP and
-/// SIGABRT stand in front of the program's: a fault of any other thread goes
-/// on to the program's handler, or to the default action. Any thread, one call
-/// at a time in the process.
+/// Threw and Faulted; destructors of its frames do not run after Faulted. A
+/// stack overflow counts if the thread has no alternate stack, or one that the
+/// overflow left alone. Any thread, any number at once; needs
+/// installFaultHandlers().
 GuardedResult callGuarded(ProgramAddr Function);
 /// The same with an argument.
 GuardedResult callGuarded(void (*Function)(void *), void *Argument);

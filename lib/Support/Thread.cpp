@@ -16,12 +16,13 @@
 #include <csignal>
 #include <memory>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <utility>
 
 namespace hotjit {
 
-// Clang's parser recurses; its own driver takes 8 MB and asks for more.
-static constexpr size_t StackSize = 16 << 20;
+// For the handler of a stack overflow, which says what Clang was doing.
+static constexpr size_t HandlerStackSize = 256 << 10;
 
 namespace {
 struct Start {
@@ -33,7 +34,14 @@ struct Start {
 static void *run(void *Argument) {
   std::unique_ptr<Start> S(static_cast<Start *>(Argument));
   ::prctl(PR_SET_NAME, S->Name.c_str());
+  alignas(64) char HandlerStack[HandlerStackSize];
+  stack_t Stack = {};
+  Stack.ss_sp = HandlerStack;
+  Stack.ss_size = HandlerStackSize;
+  ::sigaltstack(&Stack, nullptr);
   S->Body();
+  Stack.ss_flags = SS_DISABLE;
+  ::sigaltstack(&Stack, nullptr);
   return nullptr;
 }
 
@@ -46,12 +54,19 @@ static sigset_t allButFaults() {
   return Set;
 }
 
-llvm::Expected<Thread> Thread::start(const char *Name,
-                                     std::function<void()> Body) {
+static size_t bytesOf(StackSize Stack) {
+  rlimit Limit;
+  if (::getrlimit(RLIMIT_AS, &Limit) == 0 && Limit.rlim_cur != RLIM_INFINITY)
+    Stack = StackSize::Usual;
+  return static_cast<size_t>(Stack);
+}
+
+llvm::Expected<Thread>
+Thread::start(const char *Name, std::function<void()> Body, StackSize Stack) {
   auto S = std::make_unique<Start>(Start{Name, std::move(Body)});
   pthread_attr_t Attributes;
   ::pthread_attr_init(&Attributes);
-  ::pthread_attr_setstacksize(&Attributes, StackSize);
+  ::pthread_attr_setstacksize(&Attributes, bytesOf(Stack));
   sigset_t Blocked = allButFaults(), Before;
   ::pthread_sigmask(SIG_SETMASK, &Blocked, &Before);
   Thread Result;

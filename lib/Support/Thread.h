@@ -7,10 +7,19 @@
 
 namespace hotjit {
 
+/// Bytes of address space; memory is taken as it is used.
+enum class StackSize : size_t {
+  Usual = 16 << 20,
+  /// For Clang: what its driver spreads over new threads of 8 MB must fit on
+  /// one, where a crash can be caught. Usual, if address space is limited
+  /// (RLIMIT_AS).
+  Deep = 64 << 20,
+};
+
 /// A thread of hotjit inside the program. It blocks every signal but those that
 /// a fault of its own raises (SEGV, BUS, ILL, FPE, ABRT, TRAP), so that the
-/// program's handlers run on the program's threads; has a stack of 16 MB
-/// whatever the program's limit is; and has a name. It shares the descriptor
+/// program's handlers run on the program's threads; has a large stack, whatever
+/// the program's limit is; and has a name. It shares the descriptor
 /// table of the thread that starts it.
 ///
 /// **Example**:
@@ -19,7 +28,8 @@ class Thread {
 public:
   /// Name: at most 15 bytes. Error: the system gives no more threads.
   static llvm::Expected<Thread> start(const char *Name,
-                                      std::function<void()> Body);
+                                      std::function<void()> Body,
+                                      StackSize Stack = StackSize::Usual);
   Thread() = default; ///< of no thread
   Thread(Thread &&Other) noexcept;
   Thread &operator=(Thread &&Other) noexcept;

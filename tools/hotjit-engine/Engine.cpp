@@ -43,7 +43,10 @@ Engine::Engine(const hotjit_engine_options &Options, hotjit_engine_api &Api)
 void Engine::stop() {
   Calls.end("hotjit was stopped");
   Inbox.close();
-  Thread.join();
+  if (IsBroken)
+    Thread.detach(); // It may hang, and the program must not.
+  else
+    Thread.join();
 }
 
 void Engine::runSession() {
@@ -69,6 +72,8 @@ void Engine::runSession() {
     else if (TheSession && Off.empty())
       TheSession->wake();
   }
+  if (IsBroken)
+    return;
   Saves.reset();
   Warms.reset(); // It gives jobs to the others.
   Compiles.reset();
@@ -199,6 +204,10 @@ Error Engine::startSession() {
   Passes = std::move(*Stages);
   Passes->ChecksBodies = Options.check_compile > 0;
   Passes->setCacheLimit(cacheLimit(Options.cache_memory_mb));
+  if (Options.compile_limit_s != UINT32_MAX && Options.compile_limit_s != 0)
+    Passes->Limits.Time = std::chrono::seconds(Options.compile_limit_s);
+  if (Options.compile_memory_mb != UINT32_MAX)
+    Passes->Limits.Memory = size_t(Options.compile_memory_mb) << 20;
   auto Compilers = Workers::start(Time, "hotjit-compile", compileThreads());
   if (!Compilers)
     return Compilers.takeError();
@@ -349,6 +358,7 @@ void Engine::tell(const Event &E) {
 }
 
 void Engine::reportBroken(std::string What) {
+  IsBroken = true;
   // The session thread may be the one that cannot go on.
   Calls.end("a defect in hotjit: " + What);
   Inbox.post([this, What = std::move(What)] {

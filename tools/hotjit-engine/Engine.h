@@ -85,8 +85,9 @@ private:
   std::unique_ptr<Session> TheSession;
   std::unique_ptr<Watcher> Saves;
   std::unique_ptr<wire::Server> Socket;
-  std::string Off;                ///< why the engine is off; empty while on
-  std::optional<Event> LastEvent; ///< of an engine that is off
+  std::atomic<bool> IsBroken{false}; ///< a thread may never end
+  std::string Off;                   ///< why the engine is off; empty while on
+  std::optional<Event> LastEvent;    ///< of an engine that is off
   std::atomic<unsigned> LiveGeneration{0};
   ProgramThread OnProgramThread;
   ProgramCalls Calls;

@@ -3,11 +3,15 @@
 // it does not own.
 
 #include "Engine.h"
+#include "Patch/CompilerGuard.h"
+#include "Patch/os/linux/FaultSignals.h"
 #include "Support/Error.h"
 #include "llvm/Support/ErrorHandling.h"
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <new>
 #include <unistd.h>
 
 using namespace hotjit;
@@ -26,13 +30,21 @@ static void onBrokenInvariant(const char *Text) {
     TheEngine->reportBroken(Text);
 }
 
-/// LLVM has found a state in which it would end the process. This thread cannot
-/// go on, and the program must: so the thread waits for ever.
+/// LLVM has found a state in which it would end the process. What it works on
+/// is given up. If it is not known what that is, this thread cannot go on, and
+/// the program must: so the thread waits for ever.
 static void onFatalError(void *, const char *Reason, bool) {
+  giveUpCompiling(Reason);
   if (TheEngine)
     TheEngine->reportBroken(Reason);
   for (;;)
     pause();
+}
+
+/// operator new, which is the engine's own, would throw where nobody catches.
+static void onNoMemory() {
+  giveUpCompiling("out of memory");
+  abort(); // As any crash of a thread of hotjit.
 }
 
 // Not deleted: another thread of the program may be about to call.
@@ -107,6 +119,12 @@ hotjit_engine_start(const hotjit_engine_options *Options,
     return 1;
   }
   llvm::install_fatal_error_handler(onFatalError);
+  llvm::install_bad_alloc_error_handler(onFatalError);
+  std::set_new_handler(onNoMemory);
+  if (llvm::Error E = installFaultHandlers(Api->program_action)) {
+    snprintf(Error, ErrorSize, "%s", toString(std::move(E)).c_str());
+    return 1;
+  }
   setBrokenInvariantHandler(onBrokenInvariant);
   TheEngine = new Engine(*Options, *Api);
   Api->stop = stop;

@@ -3,7 +3,9 @@
 #include "RealStages.h"
 #include "Compile/Agreement.h"
 #include "Support/Error.h"
+#include "Support/FmtSupport.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/Path.h"
 #include <chrono>
 #include <dlfcn.h>
 #include <filesystem>
@@ -22,15 +24,103 @@ RealStages::create(const Image &Program, Log &L, std::timed_mutex &ForkLock,
   Expected<std::unique_ptr<Patcher>> Patches = Patcher::create(Program, L);
   if (!Patches)
     return Patches.takeError();
-  return std::unique_ptr<RealStages>(new RealStages(Program, std::move(*Links),
-                                                    std::move(*Patches),
-                                                    ForkLock, std::move(Run)));
+  Expected<std::unique_ptr<CompilerWatch>> Watch = CompilerWatch::start();
+  if (!Watch)
+    return Watch.takeError();
+  return std::unique_ptr<RealStages>(
+      new RealStages(Program, L, std::move(*Watch), std::move(*Links),
+                     std::move(*Patches), ForkLock, std::move(Run)));
+}
+
+//===-- Compiling ---------------------------------------------------------===//
+
+void RealStages::setCacheLimit(size_t Bytes) {
+  std::lock_guard<std::mutex> Lock(M);
+  CacheLimit = Bytes;
+  Compiles->setLimit(Bytes);
+}
+
+std::shared_ptr<Compiler> RealStages::compiler() {
+  std::lock_guard<std::mutex> Lock(M);
+  return Compiles;
+}
+
+/// Clang names places by the whole path; people know which file it is.
+static std::string withShortPath(std::string Text, const std::string &Path) {
+  std::string Name = sys::path::filename(Path).str();
+  for (size_t At = 0; (At = Text.find(Path, At)) != std::string::npos;
+       At += Name.size())
+    Text.replace(At, Path.size(), Name);
+  return Text;
+}
+
+/// Crashes on threads of the compiler: what they tried is tried again by
+/// whoever wants it, and that tells.
+std::shared_ptr<Compiler> RealStages::makeCompiler() {
+  CompilerProtection Protection;
+  Protection.Run = [this](function_ref<void()> Work) {
+    std::optional<CompilerFailure> Failure = runCompiler(Work);
+    if (Failure)
+      L.warning("{}, ahead of an edit", Failure->What);
+    return !Failure;
+  };
+  Protection.Limit = [this](const CancelFlag &Cancel) {
+    CompilerLimits Mine = Limits;
+    Mine.Cancel = &Cancel;
+    return std::make_shared<CompilerWatch::Watched>(*Watch, Mine);
+  };
+  auto Made = std::make_shared<Compiler>(std::move(Protection));
+  if (CacheLimit)
+    Made->setLimit(*CacheLimit);
+  return Made;
+}
+
+/// What it keeps (parsed headers) may be half changed, or wrong.
+void RealStages::replaceCompiler(const std::shared_ptr<Compiler> &Broken) {
+  std::lock_guard<std::mutex> Lock(M);
+  if (Compiles != Broken)
+    return;
+  L.warning("the compiler is made anew");
+  Compiles = makeCompiler();
+  Broken->abandon();
+  // Never destroyed: locks of it may be held for ever.
+  new std::shared_ptr<Compiler>(Broken);
+}
+
+template <typename Function>
+std::optional<CompilerFailure>
+RealStages::tryCompiler(const std::shared_ptr<Compiler> &C,
+                        const CancelFlag *Cancel, Function Work) {
+  CompilerLimits Mine = Limits;
+  Mine.Cancel = Cancel;
+  std::optional<CompilerFailure> Failure = runCompiler(Work, Watch.get(), Mine);
+  if (Failure && !C->isIntact())
+    replaceCompiler(C);
+  return Failure;
+}
+
+Error RealStages::failure(const TranslationUnit &Unit,
+                          const CompilerFailure &F) const {
+  return makeError(
+      "{}",
+      withShortPath(fmt::format("{} in {}", F.What, Unit.Path), Unit.Path));
+}
+
+Expected<CompileResult> RealStages::compileWhole(const TranslationUnit &Unit,
+                                                 const TextSnapshot &Texts,
+                                                 const CancelFlag *Cancel) {
+  std::shared_ptr<Compiler> C = compiler();
+  std::optional<Expected<CompileResult>> Result;
+  if (auto Failure = tryCompiler(
+          C, Cancel, [&] { Result.emplace(C->compile(Unit, Texts, Cancel)); }))
+    return failure(Unit, *Failure);
+  return std::move(*Result);
 }
 
 Expected<CompileResult> RealStages::compile(const TranslationUnit &Unit,
                                             const TextSnapshot &Texts,
                                             const CancelFlag *Cancel) {
-  Expected<CompileResult> Result = Compiles.compile(Unit, Texts, Cancel);
+  Expected<CompileResult> Result = compileWhole(Unit, Texts, Cancel);
   if (ChecksBodies && Result && Result->Unit)
     Compiled.know(*Result->Unit);
   return Result;
@@ -39,11 +129,27 @@ Expected<CompileResult> RealStages::compile(const TranslationUnit &Unit,
 Expected<std::optional<CompileResult>> RealStages::compileBodies(
     const TranslationUnit &Unit, const TextSnapshot &Texts,
     const BodiesRequest &Request, std::string &Why, const CancelFlag *Cancel) {
-  Expected<std::optional<CompileResult>> Bodies =
-      Compiles.compileBodies(Unit, Texts, Request, Why, Cancel);
+  std::shared_ptr<Compiler> C = compiler();
+  std::optional<Expected<std::optional<CompileResult>>> Result;
+  if (auto Failure = tryCompiler(C, Cancel, [&] {
+        Result.emplace(C->compileBodies(Unit, Texts, Request, Why, Cancel));
+      })) {
+    if (Failure->OfLimits)
+      return failure(Unit, *Failure);
+    // The headers that it began with may be what is wrong. If the whole crashes
+    // too, it is the text.
+    Why = Failure->What;
+    Expected<CompileResult> Whole = compileWhole(Unit, Texts, Cancel);
+    if (!Whole)
+      return Whole.takeError();
+    L.warning("{}, and not when all of {} is compiled", Why, Unit.Path);
+    replaceCompiler(C);
+    return std::move(*Whole);
+  }
+  Expected<std::optional<CompileResult>> Bodies = std::move(*Result);
   if (!ChecksBodies || !Bodies || !*Bodies || !(*Bodies)->Unit)
     return Bodies;
-  Expected<CompileResult> Whole = Compiles.compile(Unit, Texts, Cancel);
+  Expected<CompileResult> Whole = compileWhole(Unit, Texts, Cancel);
   if (!Whole)
     return Whole.takeError();
   std::string Difference = "the whole does not compile";
@@ -60,10 +166,16 @@ Expected<std::unique_ptr<CompiledUnit>>
 RealStages::follow(const TranslationUnit &Unit, const TextSnapshot &Texts,
                    const BodiesRequest &Request, const LeadUnit &Lead,
                    std::string &Why) {
-  std::unique_ptr<CompiledUnit> Made = hotjit::follow(Unit, Request, Lead, Why);
+  std::unique_ptr<CompiledUnit> Made;
+  if (auto Failure = tryCompiler(compiler(), nullptr, [&] {
+        Made = hotjit::follow(Unit, Request, Lead, Why);
+      })) {
+    Why = Failure->What;
+    return nullptr;
+  }
   if (!ChecksBodies || !Made)
     return Made;
-  Expected<CompileResult> Whole = Compiles.compile(Unit, Texts);
+  Expected<CompileResult> Whole = compileWhole(Unit, Texts, nullptr);
   if (!Whole)
     return Whole.takeError();
   // That it does not compile is told later, as without this check.
@@ -77,12 +189,18 @@ RealStages::follow(const TranslationUnit &Unit, const TextSnapshot &Texts,
 
 void RealStages::warm(const TranslationUnit &Unit, const TextSnapshot &Texts,
                       std::shared_ptr<const CompiledUnit> Live) {
-  Compiles.warm(Unit, Texts, std::move(Live));
+  std::shared_ptr<Compiler> C = compiler();
+  if (auto Failure =
+          tryCompiler(C, nullptr, [&] { C->warm(Unit, Texts, Live); }))
+    L.warning("{}", toString(failure(Unit, *Failure))); // An edit will say so.
 }
 
 void RealStages::begin(const TranslationUnit &Unit, const TextSnapshot &Texts,
                        std::shared_ptr<const CompiledUnit> Live) {
-  Compiles.begin(Unit, Texts, std::move(Live));
+  std::shared_ptr<Compiler> C = compiler();
+  if (auto Failure =
+          tryCompiler(C, nullptr, [&] { C->begin(Unit, Texts, Live); }))
+    L.warning("{}", toString(failure(Unit, *Failure))); // The next edit will.
 }
 
 Expected<PlanOrRefusal> RealStages::diff(ArrayRef<UnitChange> Changes,
@@ -117,7 +235,19 @@ Expected<ProgramAddr> RealStages::addStub(size_t Module) {
 
 Expected<StagedGeneration> RealStages::stage(Plan &P, const Identities &Added) {
   std::lock_guard<std::timed_mutex> Lock(ForkLock);
-  return Links->stage(P, Added);
+  std::optional<Expected<StagedGeneration>> Result;
+  if (auto Failure = runCompiler(
+          [&] { Result.emplace(Links->stage(P, Added)); }, Watch.get(), Limits))
+    return replaceLinker(Failure->What);
+  return std::move(*Result);
+}
+
+Error RealStages::replaceLinker(const std::string &Why) {
+  Expected<std::unique_ptr<Linker>> New = Linker::create(Program, L);
+  if (!New)
+    return New.takeError();
+  OldLinks.push_back(std::exchange(Links, std::move(*New)));
+  return makeError("{}", Why);
 }
 
 // A thread that libc is just starting has every signal blocked, for
@@ -180,6 +310,9 @@ std::optional<SourcePlace> RealStages::lineAt(const ImageUnit *Unit,
   bool Built = Unit && Program.modules()[Unit->Module].Text.contains(A);
   std::optional<Image::Line> Line =
       Built ? Program.lineAt(*Unit, A) : Links->lineAt(A);
+  for (const std::unique_ptr<Linker> &Old : OldLinks)
+    if (!Built && !Line)
+      Line = Old->lineAt(A);
   if (!Line)
     return std::nullopt;
   return SourcePlace{Line->File, Line->Number};
@@ -214,4 +347,4 @@ std::vector<FrameHit> RealStages::findFrames(ArrayRef<AddrRange> Ranges) {
 
 size_t RealStages::memoryUsed() { return Patches->memoryUsed(); }
 size_t RealStages::memorySuperseded() { return Patches->memorySuperseded(); }
-size_t RealStages::memoryParsed() { return Compiles.bytesKept(); }
+size_t RealStages::memoryParsed() { return compiler()->bytesKept(); }

@@ -2,6 +2,7 @@
 #define HOTJIT_TOOLS_ENGINE_REALSTAGES_H
 
 #include "Compile/Agreement.h"
+#include "Patch/CompilerWatch.h"
 #include "Session/Stages.h"
 #include "Support/Log.h"
 #include <mutex>
@@ -21,7 +22,9 @@ public:
   /// Compile every unit whole too, and fail where edited bodies alone give
   /// anything else: for tests.
   bool ChecksBodies = false;
-  void setCacheLimit(size_t Bytes) { Compiles.setLimit(Bytes); }
+  void setCacheLimit(size_t Bytes);
+  /// Of one compile, and of one generation's code.
+  CompilerLimits Limits;
 
   llvm::Expected<CompileResult> compile(const TranslationUnit &Unit,
                                         const TextSnapshot &Texts,
@@ -63,16 +66,39 @@ public:
   size_t memoryParsed() override;
 
 private:
-  RealStages(const Image &Program, std::unique_ptr<Linker> Links,
-             std::unique_ptr<Patcher> Patches, std::timed_mutex &ForkLock,
-             RunOnProgramThread Run)
-      : Program(Program), Links(std::move(Links)), Patches(std::move(Patches)),
+  RealStages(const Image &Program, Log &L, std::unique_ptr<CompilerWatch> Watch,
+             std::unique_ptr<Linker> Links, std::unique_ptr<Patcher> Patches,
+             std::timed_mutex &ForkLock, RunOnProgramThread Run)
+      : Program(Program), L(L), Watch(std::move(Watch)),
+        Links(std::move(Links)), Patches(std::move(Patches)),
         ForkLock(ForkLock), RunInitializer(std::move(Run)) {}
 
+  std::shared_ptr<Compiler> makeCompiler();
+  std::shared_ptr<Compiler> compiler();
+  void replaceCompiler(const std::shared_ptr<Compiler> &Broken);
+  llvm::Error replaceLinker(const std::string &Why);
+  template <typename Function>
+  std::optional<CompilerFailure> tryCompiler(const std::shared_ptr<Compiler> &C,
+                                             const CancelFlag *Cancel,
+                                             Function Work);
+  llvm::Error failure(const TranslationUnit &Unit,
+                      const CompilerFailure &F) const;
+  llvm::Expected<CompileResult> compileWhole(const TranslationUnit &Unit,
+                                             const TextSnapshot &Texts,
+                                             const CancelFlag *Cancel);
+
   const Image &Program;
-  Compiler Compiles;
+  Log &L;
+  std::unique_ptr<CompilerWatch> Watch;
+  /// Compiles and CacheLimit: two threads compile, and one of them may have to
+  /// make a new compiler.
+  std::mutex M;
+  std::optional<size_t> CacheLimit;
+  std::shared_ptr<Compiler> Compiles = makeCompiler();
   Agreement Compiled; ///< if ChecksBodies
   std::unique_ptr<Linker> Links;
+  /// Broken ones: their code is live, and they know its lines.
+  std::vector<std::unique_ptr<Linker>> OldLinks;
   std::unique_ptr<Patcher> Patches;
   /// Held where locks of libgcc or the loader are taken.
   std::timed_mutex &ForkLock;

@@ -50,7 +50,7 @@ llvm::Expected<std::unique_ptr<Workers>>
 Workers::start(const Clock &C, const char *Name, unsigned Count, int Nice) {
   std::unique_ptr<Workers> W(new Workers());
   for (unsigned I = 0; I != Count; ++I) {
-    llvm::Expected<Thread> T = Thread::start(Name, [W = W.get(), &C, Nice] {
+    auto Work = [W = W.get(), &C, Nice] {
       // Linux has a priority for each thread: setpriority(2), "Bugs".
       if (Nice != 0)
         setpriority(PRIO_PROCESS, gettid(), Nice);
@@ -58,7 +58,8 @@ Workers::start(const Clock &C, const char *Name, unsigned Count, int Nice) {
                  W->Jobs.take(C, std::nullopt))
         if (*Job)
           (*Job)();
-    });
+    };
+    llvm::Expected<Thread> T = Thread::start(Name, Work, StackSize::Deep);
     if (!T && I == 0)
       return T.takeError();
     if (!T) {

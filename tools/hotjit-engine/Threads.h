@@ -35,7 +35,7 @@ private:
   bool Closed = false;
 };
 
-/// Threads named Name that take jobs in order.
+/// Threads named Name, with deep stacks, that take jobs in order.
 class Workers final : public Executor {
 public:
   /// Up to Count threads: fewer if the system gives no more. Error: it gives

@@ -86,6 +86,11 @@ defm fence : Value<"fence", "off",
 defm cache_memory : Value<"cache-memory", "MB",
   "limit of parsed headers that are kept (default: a quarter of the memory that "
   "is free at start)", Run>;
+defm compile_limit : Value<"compile-limit", "SECONDS",
+  "stop compiling one file after this long (default 300)", Run>;
+defm compile_memory : Value<"compile-memory", "MB",
+  "stop compiling one file when the process has grown by this much (default: "
+  "half of the memory that is free)", Run>;
 def check_compile : Flag<["--"], "check-compile", Run>,
   HelpText<"compile the whole unit beside its edited bodies, and fail if they "
            "differ: for finding defects of hotjit">;

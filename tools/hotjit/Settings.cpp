@@ -37,6 +37,8 @@ ArrayRef<SettingSpec> hotjit::settingSpecs() {
       {"debounce", SettingKind::Number},
       {"fence", SettingKind::Word, {"off"}, {"on"}},
       {"cache-memory", SettingKind::Number},
+      {"compile-limit", SettingKind::Number},
+      {"compile-memory", SettingKind::Number},
       {"check-compile", SettingKind::Flag},
   };
   return Specs;

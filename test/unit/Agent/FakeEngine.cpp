@@ -110,19 +110,27 @@ std::string wish() {
   return "";
 }
 
-struct sigaction Chained;
+hotjit_engine_api *TheApi;
 
 void onIllegal(int Signal, siginfo_t *Info, void *Context) {
   const char Text[] = "engine first\n";
   [[maybe_unused]] ssize_t N = ::write(1, Text, sizeof(Text) - 1);
-  Chained.sa_sigaction(Signal, Info, Context);
+  struct sigaction Program;
+  TheApi->program_action(Signal, 1, &Program);
+  if (Program.sa_handler == SIG_IGN && Info->si_code <= 0)
+    return;
+  if (Program.sa_handler != SIG_DFL && Program.sa_handler != SIG_IGN)
+    return Program.sa_sigaction(Signal, Info, Context);
+  struct sigaction Default = {};
+  ::sigaction(Signal, &Default, nullptr);
 }
 
-void installHandler() {
+void installHandler(hotjit_engine_api *Api) {
+  TheApi = Api;
   struct sigaction Ours = {};
   Ours.sa_sigaction = onIllegal;
   Ours.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
-  ::sigaction(SIGILL, &Ours, &Chained);
+  ::sigaction(SIGILL, &Ours, nullptr);
 }
 
 void runJob(hotjit_engine_api *Api) {
@@ -141,8 +149,6 @@ void runJob(hotjit_engine_api *Api) {
   std::printf("job ran on %s\n", Name);
   std::fflush(stdout);
 }
-
-hotjit_engine_api *TheApi;
 
 /// Each callback once, as at a safe point; prints its vetoes.
 void callBack() {
@@ -208,7 +214,7 @@ hotjit_engine_start(const hotjit_engine_options *Options,
   if (Wish == "options")
     printOptions(*Options, Api->socket);
   if (Wish == "sigill")
-    installHandler();
+    installHandler(Api);
   if (!Wish.empty()) {
     std::printf("engine on\n");
     std::fflush(stdout);

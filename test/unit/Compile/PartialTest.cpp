@@ -3,6 +3,7 @@
 
 #include "Compile/Agreement.h"
 #include "CompileInMemory.h"
+#include <csetjmp>
 
 using namespace hotjit;
 using namespace hotjit::test;
@@ -35,6 +36,9 @@ std::vector<std::string> codeOf(const CompiledUnit &Unit) {
 /// start; what comes out must agree with the whole of New.
 class Partial : public ::testing::Test {
 protected:
+  explicit Partial(CompilerProtection Protection = {})
+      : TheCompiler(std::move(Protection)) {}
+
   Outcome edit(const std::string &Path, SourceFiles Old, SourceFiles New,
                const Flags &Options = {}, std::set<std::string> Needed = {}) {
     TextSnapshot Before = snapshotOf(Old), After = snapshotOf(New);
@@ -767,6 +771,33 @@ TEST_F(Partial, AHeadStartIsOfOneText) {
       snapshotOf({{"/src/a.c", with(Plain, "helper(x) * 2", "helper(x) * 4")}}),
       {});
   EXPECT_EQ(TheCompiler.headStartsUsed(), Used);
+}
+
+/// A head start goes on with the edit, and is left in the middle.
+class Broken : public Partial {
+protected:
+  Broken() : Partial({.Run = run, .Limit = limit}) {}
+
+  static bool run(llvm::function_ref<void()> Work) {
+    if (setjmp(Back) != 0)
+      return false;
+    Work();
+    return true;
+  }
+  static std::shared_ptr<void> limit(const CancelFlag &Cancel) {
+    if (!Cancel)
+      longjmp(Back, 1);
+    return nullptr;
+  }
+
+  static inline thread_local jmp_buf Back;
+};
+
+TEST_F(Broken, WhatAHeadStartLeavesIsDoneFromTheBeginning) {
+  Outcome O = editC(Plain, with(Plain, "helper(x) * 2", "helper(x) * 3"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_EQ(TheCompiler.headStartsUsed(), 0u);
+  EXPECT_TRUE(TheCompiler.isIntact());
 }
 
 TEST_F(Partial, NothingIsBegunWithoutMemory) {

@@ -3,9 +3,7 @@
 
 #include "Support/ProgramAddr.h"
 #include "llvm/ADT/ArrayRef.h"
-#include "llvm/Support/Error.h"
 #include <array>
-#include <csignal>
 
 namespace hotjit {
 
@@ -17,17 +15,9 @@ struct RecoveryWindow {
   std::array<ProgramAddr, 5> GoOn;
 };
 
-/// Makes this process's SIGILL handler ours, in front of the one it finds. Once
-/// is enough; more does nothing. Error: HJ3005.
-///
-/// That it stays in front is the agent's work: it interposes sigaction(2) and
-/// its relatives, gives us as the earlier handler one that acts as the program
-/// wants at that moment, and lets no signal mask hold SIGILL.
-llvm::Error installIllegalInstructionHandler();
-
-/// Is it still the first? A program that called sigaction(2) past the agent has
-/// replaced it.
-bool isIllegalInstructionHandlerFirst();
+/// Where a thread goes on that got SIGILL at Pc; no address if Pc is in no
+/// window: the signal is not ours. Async-signal-safe.
+ProgramAddr recoverFrom(ProgramAddr Pc);
 
 /// How many threads were moved on so far.
 uint64_t countRecoveries();
