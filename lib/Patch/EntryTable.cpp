@@ -108,46 +108,28 @@ Expected<ProgramAddr> EntryTable::addStub(size_t Module) {
 
 //===-- Looking -----------------------------------------------------------===//
 
-Error EntryTable::preparePatchable(Prepared &P) {
-  constexpr uint64_t Around = PatchablePadding + 6;
-  P.Code = Original(P.Site.Entry + -int64_t(PatchablePadding), Around);
-  if (P.Code.size() < Around)
-    return makeError("the file does not hold its entry");
-  std::optional<unsigned> Nops = findEntryNops(P.Code);
-  if (!Nops)
-    return makeError("it is said to be patchable but has no NOPs for it");
-  P.NopOffset = *Nops;
+void EntryTable::preparePatchable(Prepared &P) {
+  unsigned Nops = P.Look.NopOffset;
   P.MustBeUntouched = {P.Site.Entry + -int64_t(PatchablePadding),
-                       P.Site.Entry + *Nops + 2};
-  P.Straddles = (P.Site.Entry + *Nops).value() % 8 == 7;
-  return Error::success();
+                       P.Site.Entry + Nops + 2};
+  P.Straddles = (P.Site.Entry + Nops).value() % 8 == 7;
 }
 
 Error EntryTable::preparePlain(Prepared &P) {
-  uint64_t Size =
-      P.Site.Size < JumpSize ? uint64_t(CodeBehindShort) : P.Site.Size;
-  P.Code = Original(P.Site.Entry, Size);
-  // Behind the last function of a file there is less.
-  while (P.Code.empty() && Size > P.Site.Size)
-    P.Code = Original(P.Site.Entry, --Size);
-  Expected<EntryWindow> Window =
-      findWindow(*Decode, P.Code, P.Site.Entry, P.Site.Size);
-  if (!Window)
-    return Window.takeError();
-  P.Window = std::move(*Window);
-  Flow Last = P.Window.Covered.back().Goes;
+  const EntryWindow &Window = P.Look.Window;
+  Flow Last = Window.Covered.back().Goes;
   if ((Last == Flow::Call || Last == Flow::IndirectCall) && hasShadowStack())
     return makeError("the program runs with a shadow stack (CET), which a call "
                      "in its first {} bytes would break when moved",
                      JumpSize);
   Expected<std::optional<EntryRows>> Rows =
-      readEntryRows(P.Site.Entry, P.Window.Length);
+      readEntryRows(P.Site.Entry, Window.Length);
   if (!Rows)
     return Rows.takeError();
   P.Rows = std::move(*Rows);
-  P.MustBeUntouched = {P.Site.Entry, P.Site.Entry + P.Window.Length};
+  P.MustBeUntouched = {P.Site.Entry, P.Site.Entry + Window.Length};
   P.Straddles = P.Site.Entry.value() % 8 + JumpSize > 8;
-  return Modules[P.Site.Module].tryPlain(P.Window, P.Code, P.Site.Entry,
+  return Modules[P.Site.Module].tryPlain(Window, P.Look.Code, P.Site.Entry,
                                          P.Rows ? &*P.Rows : nullptr,
                                          P.Site.PreserveR11);
 }
@@ -160,7 +142,13 @@ Expected<EntryTable::Prepared> EntryTable::prepare(const CodeEntry &E) {
                      "stub would break");
   Prepared P;
   P.Site = E;
-  if (Error Problem = E.Patchable ? preparePatchable(P) : preparePlain(P))
+  Expected<EntryLook> Look = lookAtEntry(*Decode, Original, E);
+  if (!Look)
+    return Look.takeError();
+  P.Look = std::move(*Look);
+  if (E.Patchable)
+    preparePatchable(P);
+  else if (Error Problem = preparePlain(P))
     return std::move(Problem);
   return P;
 }
@@ -183,7 +171,7 @@ EntryTable::findObstacles(ArrayRef<Prepared> Entries) const {
   for (const Prepared &P : Entries) {
     AddrRange R = P.MustBeUntouched;
     std::string Why;
-    if (programBytes(R.Begin, R.size()) != P.Code.take_front(R.size()))
+    if (programBytes(R.Begin, R.size()) != P.Look.Code.take_front(R.size()))
       Why = "its code in memory differs from the file: a debugger's breakpoint";
     else if (P.Site.Patchable && !P.Straddles)
       continue; // nobody will meet SIGILL there
@@ -240,16 +228,17 @@ Expected<EntryTable::Made> EntryTable::makePatchable(const Prepared &P) {
   Made M;
   EntryWrite &W = M.Write;
   W.JumpAt = Entry + -int64_t(PatchablePadding);
-  W.At = Entry + P.NopOffset;
+  W.At = Entry + P.Look.NopOffset;
   std::optional<std::array<uint8_t, 5>> Jump = encodeJump(W.JumpAt, *Stub);
   if (!Jump)
     return makeError("its stub is out of reach");
   W.Jump = *Jump;
   Modules[P.Site.Module].describePadding(W.JumpAt, PatchablePadding);
-  ArrayRef<uint8_t> Nops = P.Code.slice(PatchablePadding + P.NopOffset, 2);
+  ArrayRef<uint8_t> Nops =
+      P.Look.Code.slice(PatchablePadding + P.Look.NopOffset, 2);
   W.Old.assign(Nops.begin(), Nops.end());
   // Back over itself, endbr64 and the jump.
-  W.New = {0xeb, uint8_t(-int(2 + P.NopOffset + PatchablePadding))};
+  W.New = {0xeb, uint8_t(-int(2 + P.Look.NopOffset + PatchablePadding))};
   if (P.Straddles)
     M.Recovery = RecoveryWindow{W.At, {*Stub}};
   M.Slot = addSlot({Entry,
@@ -263,19 +252,19 @@ Expected<EntryTable::Made> EntryTable::makePatchable(const Prepared &P) {
 Expected<EntryTable::Made> EntryTable::makePlain(const Prepared &P) {
   ProgramAddr Entry = P.Site.Entry;
   Expected<ModuleCode::PlainEntry> Plain = Modules[P.Site.Module].addPlain(
-      P.Window, P.Code, Entry, P.Rows ? &*P.Rows : nullptr, P.Site.PreserveR11,
-      Table->slots());
+      P.Look.Window, P.Look.Code, Entry, P.Rows ? &*P.Rows : nullptr,
+      P.Site.PreserveR11, Table->slots());
   if (!Plain)
     return Plain.takeError();
   Made M;
   EntryWrite &W = M.Write;
   W.At = Entry;
-  W.Old.assign(P.Code.begin(), P.Code.begin() + JumpSize);
+  W.Old.assign(P.Look.Code.begin(), P.Look.Code.begin() + JumpSize);
   std::optional<std::array<uint8_t, 5>> Jump = encodeJump(Entry, Plain->Stub);
   if (!Jump)
     return makeError("its stub is out of reach");
   W.New.assign(Jump->begin(), Jump->end());
-  W.Boundaries = P.Window.Boundaries;
+  W.Boundaries = P.Look.Window.Boundaries;
   M.Recovery = RecoveryWindow{Entry, {Plain->Stub}};
   for (const Trampoline::Move &Move : Plain->Moved.Moves)
     if (Move.From > 0 && Move.From < JumpSize)

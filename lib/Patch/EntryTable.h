@@ -2,6 +2,7 @@
 #define HOTJIT_PATCH_ENTRYTABLE_H
 
 #include "Patch/ArmProblem.h"
+#include "Patch/EntryLook.h"
 #include "Patch/ModuleCode.h"
 #include "Patch/StubTable.h"
 #include "Patch/arch/x86_64/Decoder.h"
@@ -16,24 +17,10 @@
 
 namespace hotjit {
 
-/// A function's entry, without names.
-struct CodeEntry {
-  ProgramAddr Entry;
-  uint64_t Size = 0;      ///< of the function
-  bool Patchable = false; ///< built with NOPs for this
-  size_t Module = 0;      ///< index into the texts given to create()
-  bool PreserveR11 = false;
-};
-
 /// The entries of the program: which are armed, and how one becomes armed.
 /// Knows addresses only, no symbols and no generations. Use from one thread.
 class EntryTable {
 public:
-  /// Bytes of the file that a module was loaded from, by address; fewer or none
-  /// if it does not have them.
-  using FileBytes =
-      std::function<llvm::ArrayRef<uint8_t>(ProgramAddr, uint64_t)>;
-
   /// An identity that leads through a slot of the stub table.
   struct Slot {
     ProgramAddr Identity;
@@ -78,10 +65,8 @@ private:
   /// What is known of an entry before anything is made for it.
   struct Prepared {
     CodeEntry Site;
-    llvm::ArrayRef<uint8_t> Code;  ///< from the file
-    EntryWindow Window;            ///< of a plain entry
+    EntryLook Look;
     std::optional<EntryRows> Rows; ///< of a plain entry
-    unsigned NopOffset = 0;        ///< of a patchable one
     AddrRange MustBeUntouched;
     bool Straddles = false;
   };
@@ -95,7 +80,7 @@ private:
   EntryTable(CodeBarrier Barrier, FileBytes Original, Log &L);
   llvm::Expected<Prepared> prepare(const CodeEntry &E);
   llvm::Error preparePlain(Prepared &P);
-  llvm::Error preparePatchable(Prepared &P);
+  static void preparePatchable(Prepared &P);
   llvm::Expected<Made> make(const Prepared &P);
   llvm::Expected<Made> makePlain(const Prepared &P);
   llvm::Expected<Made> makePatchable(const Prepared &P);

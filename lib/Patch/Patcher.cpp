@@ -9,6 +9,7 @@
 
 #include "Patch/EntryTable.h"
 #include "Patch/Ledger.h"
+#include "Patch/os/linux/ProgramText.h"
 #include "Support/Error.h"
 #include "Support/FmtSupport.h"
 #include "llvm/ADT/DenseSet.h"
@@ -108,6 +109,60 @@ Expected<ProgramAddr> Patcher::addStub(size_t Module) {
   Expected<ProgramAddr> Stub = S->Entries->addStub(Module);
   S->learnSlots();
   return Stub;
+}
+
+std::vector<EntrySite> entriesOf(const Plan &P) {
+  std::vector<EntrySite> Sites;
+  for (const PlannedUnit &U : P.Units)
+    for (const PlannedFunction &F : U.Functions)
+      if (F.What == PlannedFunction::Action::Replace)
+        Sites.push_back({F.Entry, F.Size, F.Kind, U.Module, F.NeedsAbiThunk});
+  return Sites;
+}
+
+// Trampolines lie near their module; where exactly makes no difference to
+// instructions that reach all of it.
+static constexpr int64_t SomewhereNear = 1 << 20;
+
+Expected<std::vector<ArmProblem>> probeFile(const Image &Program,
+                                            ArrayRef<EntrySite> Sites) {
+  Expected<std::unique_ptr<Decoder>> Decode = Decoder::create();
+  if (!Decode)
+    return Decode.takeError();
+  auto Bytes = [&Program](ProgramAddr A, uint64_t Size) {
+    return Program.fileBytes(A, Size);
+  };
+  std::vector<ArmProblem> Problems;
+  for (const CodeEntry &E : withoutNames(Sites)) {
+    auto Refuse = [&](Error Why) {
+      Problems.push_back(
+          {E.Entry, /*Retry=*/false, llvm::toString(std::move(Why))});
+    };
+    Expected<EntryLook> Look = lookAtEntry(**Decode, Bytes, E);
+    if (!Look) {
+      Refuse(Look.takeError());
+      continue;
+    }
+    ProgramAddr Near = Program.modules()[E.Module].Text.End + SomewhereNear;
+    if (!E.Patchable)
+      if (Error Why =
+              relocate(Look->Window, Look->Code, E.Entry, Near).takeError())
+        Refuse(std::move(Why));
+  }
+  return Problems;
+}
+
+std::vector<std::string> trySystem() {
+  std::vector<std::string> Problems;
+  auto Try = [&](Error E) {
+    if (E)
+      Problems.push_back(llvm::toString(std::move(E)));
+  };
+  ProgramAddr Here(reinterpret_cast<uintptr_t>(&trySystem));
+  Try(CodeBarrier::create().takeError());
+  Try(CodeRegion::near({Here, Here + 1}, /*Size=*/4096).takeError());
+  Try(WritableText::open({{Here, Here + 1}}).takeError());
+  return Problems;
 }
 
 //===-- Generations -------------------------------------------------------===//

@@ -22,6 +22,20 @@ struct EntrySite {
   bool PreserveR11 = false; ///< a caller may keep a value in r11 over the call
 };
 
+/// The entries that P leads to other code.
+std::vector<EntrySite> entriesOf(const Plan &P);
+
+/// Which of Sites no process could arm that runs Program: the code there has no
+/// room for a jump, or does not work anywhere else. A process has more to say,
+/// by Patcher::probe().
+llvm::Expected<std::vector<ArmProblem>>
+probeFile(const Image &Program, llvm::ArrayRef<EntrySite> Sites);
+
+/// Does here and now what making code live needs of the system: a barrier over
+/// all threads, memory for code, a page of code that is made writable. What is
+/// refused, with its HJ3xxx.
+std::vector<std::string> trySystem();
+
 /// A generation of live code. Number 0 is the program as it was built.
 struct Generation {
   unsigned Number = 0;

@@ -122,21 +122,10 @@ Verdict hotjit::notLoaded(StringRef Path) {
   return V;
 }
 
-static std::vector<EntrySite> entriesOf(const Plan &P) {
-  std::vector<EntrySite> Sites;
-  for (const PlannedUnit &U : P.Units)
-    for (const PlannedFunction &F : U.Functions)
-      if (F.What == PlannedFunction::Action::Replace)
-        Sites.push_back({F.Entry, F.Size, F.Kind, U.Module, F.NeedsAbiThunk});
-  return Sites;
-}
-
 static bool goesAway(const ArmProblem &P) { return P.Retry; }
 
-/// The plan's verdicts with a refusal at each function whose entry cannot be
-/// armed, or pending if what prevents it goes away; its neighbours are held.
-static std::vector<Verdict> notPatchable(const Plan &P,
-                                         ArrayRef<ArmProblem> Problems) {
+std::vector<Verdict> hotjit::notPatchable(const Plan &P,
+                                          ArrayRef<ArmProblem> Problems) {
   std::vector<Verdict> Result;
   for (Verdict V : P.Verdicts) {
     V.Kind = VerdictKind::Held;

@@ -17,6 +17,11 @@ struct Session::Switched {
 
 Verdict notLoaded(llvm::StringRef Path);
 
+/// The plan's verdicts with a refusal at each function whose entry cannot be
+/// armed, or pending if what prevents it goes away; its neighbours are held.
+std::vector<Verdict> notPatchable(const Plan &P,
+                                  llvm::ArrayRef<ArmProblem> Problems);
+
 /// What the program runs in one generation. Values: undo goes back to one.
 struct Session::Live {
   unsigned Number = 0;

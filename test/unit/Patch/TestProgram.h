@@ -20,7 +20,7 @@ public:
 
   AddrRange text() const { return Text; }
   llvm::ArrayRef<uint8_t> fileBytes(ProgramAddr A, uint64_t Size) const;
-  EntryTable::FileBytes bytes() const {
+  FileBytes bytes() const {
     return [this](ProgramAddr A, uint64_t Size) { return fileBytes(A, Size); };
   }
 
