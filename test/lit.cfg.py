@@ -7,6 +7,7 @@
 
 import os
 import shlex
+import subprocess
 
 import lit.formats
 
@@ -100,6 +101,12 @@ config.environment["NO_COLOR"] = "1"
 # What hotjit keeps from one start to the next is not the user's.
 config.environment["XDG_CACHE_HOME"] = os.path.join(config.test_exec_root,
                                                     "cache")
+
+# A limit of the system can be lowered for the test alone.
+if subprocess.run(["unshare", "--user", "--map-root-user", "true"],
+                  stdout=subprocess.DEVNULL,
+                  stderr=subprocess.DEVNULL).returncode == 0:
+    config.available_features.add("user-namespace")
 
 # The slow suite downloads and builds programs: only when asked for.
 for slow in ("programs", "long"):

@@ -158,6 +158,25 @@ int hotjit_engine_start(const struct hotjit_engine_options *options,
                         struct hotjit_engine_api *api, char *error,
                         uint32_t error_size);
 
+/*
+ * What `hotjit doctor` wants to know. Asked of the library outside of any
+ * program, by the command: it examines a file, which need not run.
+ */
+struct hotjit_doctor_question {
+  uint32_t abi;               /* HOTJIT_ENGINE_ABI */
+  const char *program;        /* a file */
+  const char *build_dir;      /* null: to be found */
+  const char *cache_dir;      /* as in hotjit_engine_options */
+  const char *const *include; /* null-terminated, or null */
+  const char *const *exclude;
+};
+
+/* JSON (lib/Wire/Checkup.h), to be freed; null: another version. */
+char *hotjit_engine_doctor(const struct hotjit_doctor_question *question);
+
+typedef char *(*hotjit_engine_doctor_function)(
+    const struct hotjit_doctor_question *question);
+
 typedef int (*hotjit_engine_start_function)(
     const struct hotjit_engine_options *options, struct hotjit_engine_api *api,
     char *error, uint32_t error_size);

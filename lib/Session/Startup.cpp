@@ -182,9 +182,10 @@ unitsWithoutDebugInfo(const CompileCommands &Commands, const Image &Program,
 }
 
 /// The name by which the archive knows Module as it was loaded; empty: none.
-static std::string archiveKey(const FileSystem &FS, const ImageModule &Module) {
+static std::string archiveKey(const FileSystem &FS, const ImageModule &Module,
+                              StringRef Executable) {
   Expected<FileStatus> Status =
-      FS.status(Module.Executable ? "/proc/self/exe" : Module.Path);
+      FS.status(Module.Executable ? Executable : Module.Path);
   if (Status)
     return TextArchive::keyOf(Module.Path, *Status);
   consumeError(Status.takeError());
@@ -196,20 +197,21 @@ namespace {
 /// them.
 class KnownTexts {
 public:
-  KnownTexts(const FileSystem &FS, const std::string &Folder)
-      : FS(FS), Archive(Folder) {}
+  KnownTexts(const FileSystem &FS, const ProjectOptions &Options)
+      : FS(FS), Executable(Options.Executable), Archive(Options.CacheFolder) {}
 
   const TextSnapshot &of(const ImageModule &Module) {
     auto [It, IsNew] = Texts.try_emplace(Module.Index);
     if (IsNew)
       if (std::optional<TextSnapshot> Kept =
-              Archive.find(archiveKey(FS, Module)))
+              Archive.find(archiveKey(FS, Module, Executable)))
         It->second = std::move(*Kept);
     return It->second;
   }
 
 private:
   const FileSystem &FS;
+  const std::string Executable;
   TextArchive Archive;
   std::map<size_t, TextSnapshot> Texts;
 };
@@ -293,7 +295,7 @@ Expected<FoundUnits> hotjit::findUnits(const FileSystem &FS,
     Files.insert(U.Files.begin(), U.Files.end());
     Found.Units.push_back(std::move(U));
   }
-  KnownTexts Kept(FS, Options.CacheFolder);
+  KnownTexts Kept(FS, Options);
   // What the program was built with and an edit took away since is known, too.
   erase_if(Files, [&](const std::string &File) {
     if (!any_of(Modules, [&](size_t I) {
@@ -404,7 +406,8 @@ std::vector<BuiltTexts> hotjit::builtTexts(const FileSystem &FS,
         OfModule[U.Built->Module].push_back({File, Texts.find(File)});
   std::vector<BuiltTexts> Result;
   for (auto &[Module, Files] : OfModule)
-    if (std::string Key = archiveKey(FS, Program.modules()[Module]);
+    if (std::string Key = archiveKey(FS, Program.modules()[Module],
+                                     ProjectOptions().Executable);
         !Key.empty())
       Result.push_back({std::move(Key), TextSnapshot().with(Files)});
   return Result;

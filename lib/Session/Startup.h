@@ -9,6 +9,9 @@
 namespace hotjit {
 
 struct ProjectOptions {
+  /// Leads to the executable that the program runs, whatever lies by now where
+  /// it was.
+  std::string Executable = "/proc/self/exe";
   std::string CacheFolder;          ///< of TextArchive
   std::string BuildDirectory;       ///< empty: find it
   std::vector<std::string> Include; ///< globs on absolute paths; empty: all

@@ -20,6 +20,7 @@ int pauseCommand(const CommandLine::Parsed &Line);
 int resumeCommand(const CommandLine::Parsed &Line);
 int reinitCommand(const CommandLine::Parsed &Line);
 int explainCommand(const CommandLine::Parsed &Line);
+int doctorCommand(const CommandLine::Parsed &Line);
 
 /// Connects to the program that --pid or --socket chooses, says hello.
 llvm::Expected<std::unique_ptr<wire::Client>> connect(

@@ -15,7 +15,7 @@ static int dispatch(const CommandLine::Parsed &Line) {
       {"reload", reloadCommand},   {"undo", undoCommand},
       {"redo", redoCommand},       {"pause", pauseCommand},
       {"resume", resumeCommand},   {"reinit", reinitCommand},
-      {"explain", explainCommand},
+      {"explain", explainCommand}, {"doctor", doctorCommand},
   };
   for (const auto &[Name, Run] : Commands)
     if (Line.Command == Name)

@@ -29,8 +29,8 @@ def ExplainCommand : SubCommand<"explain",
   "what a code means, or what happened to a function",
   "hotjit explain [options] HJ1xxx | FUNCTION">;
 def DoctorCommand : SubCommand<"doctor",
-  "can a program be reloaded (not in this version)",
-  "hotjit doctor [--build-dir DIR] [PROGRAM]">;
+  "can a program be reloaded, which functions not, and what to do about it",
+  "hotjit doctor [options] [PROGRAM]">;
 def InitCommand : SubCommand<"init",
   "write a .hotjit.yaml (not in this version)", "hotjit init">;
 
@@ -72,8 +72,9 @@ defm log : Value<"log", "FILE",
 defm color : Value<"color", "auto|always|never",
   "default: auto, on a terminal and without NO_COLOR", Run>;
 def quiet : Flag<["--"], "quiet", Run>, HelpText<"print no lines">;
-def verbose : Flag<["--"], "verbose", Run>,
-              HelpText<"print more: changes, superseded reloads, all phases">;
+def verbose : Flag<["--"], "verbose", [RunCommand, DoctorCommand]>,
+              HelpText<"print more: changes, superseded reloads, all phases; "
+                       "doctor: every unit and function">;
 defm include_glob : Value<"include", "GLOB",
   "reload only files that match; may be repeated", Run>;
 defm exclude_glob : Value<"exclude", "GLOB",
@@ -96,9 +97,12 @@ def check_compile : Flag<["--"], "check-compile", Run>,
            "differ: for finding defects of hotjit">;
 
 defm socket : Value<"socket", "PATH",
-  "where the program listens", !listconcat(Run, Clients)>;
+  "where the program listens",
+  !listconcat(Run, Clients, [DoctorCommand])>;
 defm pid : Value<"pid", "N",
-  "the program to talk to; not needed if only one runs", Clients>;
+  "the program to talk to; not needed if only one runs",
+  !listconcat(Clients, [DoctorCommand])>;
 def json : Flag<["--"], "json",
-                [StatusCommand, LogCommand, FunctionsCommand, ExplainCommand]>,
+                [StatusCommand, LogCommand, FunctionsCommand, ExplainCommand,
+                 DoctorCommand]>,
            HelpText<"print JSON">;

@@ -200,8 +200,8 @@ TEST_F(RunTest, ProblemsBeforeTheStartHaveStatusesOfTheirOwn) {
   EXPECT_EQ(hotjit({"run", "no-such-program-anywhere"}), 127);
   EXPECT_EQ(hotjit({"run", "./no-such-program"}), 127);
   EXPECT_EQ(hotjit({"run", "/"}), 126);
-  EXPECT_EQ(hotjit({"doctor"}), 1);
-  EXPECT_EQ(Errors, "hotjit: doctor: not in this version\n");
+  EXPECT_EQ(hotjit({"init"}), 1);
+  EXPECT_EQ(Errors, "hotjit: init: not in this version\n");
   EXPECT_EQ(hotjit({"nonsense"}), 64);
 }
 
