@@ -456,11 +456,12 @@ Emission Emitter::run() {
     if (F.Linkage != SymbolLinkage::Inline)
       emitAdded(F);
   }
-  // A new variable exists though nobody names it yet: another file will, or
-  // its constructor has an effect.
+  // A new variable exists though nobody names it yet: another file will (the
+  // vtable of a class whose key function stands here), or its constructor has
+  // an effect.
   for (const CompiledVariable *V : Unit.Delta.AddedVariables)
-    if (!V->Synthesized && V->Function.empty() &&
-        (V->DynamicInitializer || V->Linkage == SymbolLinkage::External))
+    if (V->Function.empty() && ((V->DynamicInitializer && !V->Synthesized) ||
+                                V->Linkage == SymbolLinkage::External))
       needVariable(V->Symbol);
   followAll();
   finish();
