@@ -86,6 +86,28 @@ void NormalPath::write(const llvm::Instruction &I) {
   Text += '\n';
 }
 
+/// Where a switch leads whatever its value: behind cleanups Clang asks how the
+/// block was left, even if all ways go on in the same place. Null: it depends.
+static const llvm::BasicBlock *onlyTarget(const llvm::Instruction &I) {
+  const llvm::BasicBlock *Target = nullptr;
+  if (!llvm::isa<llvm::SwitchInst>(I))
+    return nullptr;
+  for (const llvm::BasicBlock *S : successors(&I)) {
+    if (llvm::isa<llvm::UnreachableInst>(S->front()) || S == Target)
+      continue;
+    if (Target)
+      return nullptr;
+    Target = S;
+  }
+  return Target;
+}
+
+/// Read for such a switch only.
+static bool isForNothing(const llvm::Instruction &I) {
+  return llvm::isa<llvm::LoadInst>(I) && I.hasOneUse() &&
+         onlyTarget(*llvm::cast<llvm::Instruction>(*I.user_begin()));
+}
+
 void NormalPath::follow(const llvm::BasicBlock &Entry) {
   Waiting.push_back(&Entry);
   llvm::SmallPtrSet<const llvm::BasicBlock *, 16> Seen;
@@ -101,6 +123,12 @@ void NormalPath::follow(const llvm::BasicBlock &Entry) {
           Next = Branch->getSuccessor(0);
           continue;
         }
+        if (const llvm::BasicBlock *Target = onlyTarget(I)) {
+          Next = Target;
+          continue;
+        }
+        if (isForNothing(I))
+          continue;
         write(I);
         if (const auto *Invoke = llvm::dyn_cast<llvm::InvokeInst>(&I))
           Next = Invoke->getNormalDest();
