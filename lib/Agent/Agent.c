@@ -26,6 +26,7 @@
  */
 
 #include "Agent.h"
+#include "Agent/Isolation.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
@@ -253,8 +254,10 @@ static int begin(const hotjit_options *given) {
 int hotjit_agent_start(const hotjit_options *given, int wait) {
   int result = HOTJIT_OK;
   pthread_mutex_lock(&starting);
-  if (hotjit_agent_current_state() == HOTJIT_AGENT_OFF)
+  if (hotjit_agent_current_state() == HOTJIT_AGENT_OFF) {
+    hotjit_bind_to_libc();
     result = begin(given);
+  }
   pthread_mutex_unlock(&starting);
   if (wait) {
     pthread_mutex_lock(&loading);
