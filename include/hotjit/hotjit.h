@@ -161,9 +161,22 @@ typedef const char *(*hotjit_reload_callback)(enum hotjit_phase phase,
  */
 int hotjit_on_reload(hotjit_reload_callback callback, void *user);
 
-/* Calls f(arg). With hotjit off it returns HOTJIT_OK when f has returned. With
-   hotjit on, ending the call on a fault in new code is not in this version:
-   returns HOTJIT_NOT_IN_THIS_VERSION *without* calling f. */
+/*
+ * Calls f(arg) and returns HOTJIT_OK when f has returned. If code that went
+ * live crashes below it on this thread (SIGSEGV, SIGBUS, SIGFPE, SIGILL,
+ * SIGTRAP, a stack overflow, abort) the reload that brought it is taken back,
+ * and the call returns HOTJIT_ERROR; hotjit_last_error() says what crashed. The
+ * frames between are left without their destructors: what they locked stays
+ * locked, what they were changing is half changed. Needs the fence (`--fence
+ * on`, the default under `hotjit run`); a crash in code as it was built is
+ * never caught.
+ *
+ * f may throw; it must not be left by longjmp. Calls may nest.
+ *
+ * **Example**:
+ *   if (hotjit_guard(draw_frame, &scene) != HOTJIT_OK)
+ *     fprintf(stderr, "no picture: %s\n", hotjit_last_error());
+ */
 int hotjit_guard(void (*f)(void *arg), void *arg);
 
 /* The number of the live generation: 0 is the program as it was built, and what

@@ -132,6 +132,10 @@ struct hotjit_engine_api {
      once, on a thread of the program. */
   void (*stop)(void);
   unsigned (*generation)(void); /* any thread, one load */
+  /* hotjit_guard: nonzero if f(arg) has crashed in new code, and error says
+     how. What f throws passes through. Any thread. */
+  int (*guard)(void (*f)(void *arg), void *arg, char *error,
+               uint32_t error_size);
   /* They wait. 0, or nonzero with the reason in *why. On any thread of the
      program that is not inside a callback. Texts are to be freed. */
   int (*undo)(char **why);

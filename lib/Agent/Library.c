@@ -143,9 +143,12 @@ int hotjit_on_reload(hotjit_reload_callback callback, void *user) {
 }
 
 int hotjit_guard(void (*f)(void *arg), void *arg) {
-  if (check_on() == HOTJIT_OK)
-    return fail(HOTJIT_NOT_IN_THIS_VERSION,
-                "hotjit_guard: not in this version");
+  char error[600];
+  const struct hotjit_engine_api *engine = hotjit_agent_engine();
+  if (hotjit_agent_current_state() == HOTJIT_AGENT_ON && engine->guard)
+    return engine->guard(f, arg, error, sizeof(error))
+               ? fail_with(strdup(error))
+               : HOTJIT_OK;
   f(arg);
   return HOTJIT_OK;
 }

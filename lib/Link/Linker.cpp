@@ -46,6 +46,7 @@ StagedGeneration &StagedGeneration::operator=(StagedGeneration &&Other) {
   Variables = std::move(Other.Variables);
   Initializers = std::move(Other.Initializers);
   Bytes = Other.Bytes;
+  Memory = std::move(Other.Memory);
   Held = std::move(Other.Held);
   return *this;
 }
@@ -246,6 +247,7 @@ Error Staging::resolveAll() {
 StagedGeneration Staging::collect(const LoadedObjects &Loaded) const {
   StagedGeneration Staged;
   Staged.Bytes = Loaded.Bytes;
+  Staged.Memory = Loaded.Memory;
   for (size_t I = 0; I != Units.size(); ++I) {
     const CompiledUnit &New = *P.Units[I].New;
     const StringMap<ProgramAddr> &Addresses = Loaded.Addresses[I];

@@ -52,7 +52,8 @@ public:
   std::vector<StagedVariable> Variables;
   /// void (*)(void), to be called in this order before the commit.
   std::vector<ProgramAddr> Initializers;
-  size_t Bytes = 0; ///< of memory taken
+  size_t Bytes = 0;              ///< of memory taken
+  std::vector<AddrRange> Memory; ///< where that is
 
   /// The code is live, or will be reachable for ever: nothing is freed.
   void keep();

@@ -156,6 +156,7 @@ Error Loader::link(std::vector<LoadableObject> &Objects,
       Addresses[*Name] = ProgramAddr(Definition.getAddress().getValue());
     Loaded.Addresses.push_back(std::move(Addresses));
     Loaded.Bytes += Memory.bytesOf(*Loaded.Dylibs[I]);
+    append_range(Loaded.Memory, Memory.rangesOf(*Loaded.Dylibs[I]));
   }
   return Error::success();
 }

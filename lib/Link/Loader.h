@@ -31,6 +31,7 @@ struct LoadedObjects {
   std::vector<llvm::orc::JITDylibSP> Dylibs;
   std::vector<llvm::StringMap<ProgramAddr>> Addresses; ///< one per object
   size_t Bytes = 0;
+  std::vector<AddrRange> Memory;
 };
 
 /// Links objects into the process with JITLink. Each goes into a JITDylib of

@@ -70,7 +70,9 @@ public:
     auto *F = new Finalized{{Range.Begin, End}, Dylib, std::move(*OnRemoval)};
     {
       std::lock_guard Lock(Owner.M);
-      Owner.Placements[Dylib].Bytes += F->Range.size();
+      Placement &Placed = Owner.Placements[Dylib];
+      Placed.Bytes += F->Range.size();
+      Placed.Ranges.push_back(F->Range);
     }
     OnFinalized(FinalizedAlloc(ExecutorAddr::fromPtr(F)));
   }
@@ -127,6 +129,11 @@ void NearMemory::place(const JITLinkDylib &Dylib, size_t Anchor) {
 size_t NearMemory::bytesOf(const JITLinkDylib &Dylib) const {
   std::lock_guard Lock(M);
   return Placements.lookup(&Dylib).Bytes;
+}
+
+std::vector<AddrRange> NearMemory::rangesOf(const JITLinkDylib &Dylib) const {
+  std::lock_guard Lock(M);
+  return Placements.lookup(&Dylib).Ranges;
 }
 
 ProgramAddr NearMemory::slabOf(ProgramAddr A) const {

@@ -25,6 +25,9 @@ public:
   void place(const llvm::jitlink::JITLinkDylib &Dylib, size_t Anchor);
   /// Bytes that live graphs of Dylib take.
   size_t bytesOf(const llvm::jitlink::JITLinkDylib &Dylib) const;
+  /// Where these are.
+  std::vector<AddrRange>
+  rangesOf(const llvm::jitlink::JITLinkDylib &Dylib) const;
   /// The begin of the slab that A lies in; null if in none.
   ProgramAddr slabOf(ProgramAddr A) const;
   /// Dylib will not be seen again.
@@ -65,6 +68,7 @@ private:
   struct Placement {
     size_t Anchor = 0;
     size_t Bytes = 0;
+    std::vector<AddrRange> Ranges; ///< ever taken
   };
   llvm::DenseMap<const llvm::jitlink::JITLinkDylib *, Placement> Placements;
   bool Retaining = false;

@@ -8,6 +8,7 @@
 #include "Patch/Patcher.h"
 
 #include "Patch/EntryTable.h"
+#include "Patch/Fence.h"
 #include "Patch/Ledger.h"
 #include "Patch/os/linux/ProgramText.h"
 #include "Support/Error.h"
@@ -36,6 +37,9 @@ struct Patcher::State {
   struct Kept {
     size_t Bytes;
     std::vector<Ledger::Switch> Switches;
+    unsigned Number;
+    std::vector<AddrRange> Memory;
+    std::vector<StagedFunction> Functions;
   };
   std::vector<Kept> Commits;
 
@@ -211,6 +215,8 @@ Expected<Generation> Patcher::commit(StagedGeneration Staged,
     Staged.abandon();
     return Switches.takeError();
   }
+  // What crashes from the first call on is known to be new.
+  publishLiveCode(Staged.Memory);
   StubTable &Table = S->Entries->table();
   for (const Ledger::Switch &Switch : *Switches)
     Table.set(Switch.Slot, Switch.Target);
@@ -222,8 +228,10 @@ Expected<Generation> Patcher::commit(StagedGeneration Staged,
   }
   // Live. The rest is bookkeeping and cannot fail.
   S->Generations.resize(S->Book.position() + 1);
-  S->Commits.push_back({Staged.Bytes, *Switches});
+  std::vector<Ledger::Switch> Made = *Switches;
   unsigned Number = S->Book.commit(std::move(*Switches));
+  S->Commits.push_back({Staged.Bytes, std::move(Made), Number,
+                        std::move(Staged.Memory), Staged.Functions});
   Staged.keep();
   S->Generations.push_back(
       {Number, std::move(Files), std::move(Staged.Functions)});
@@ -272,6 +280,20 @@ AddrRange Patcher::bodyOf(ProgramAddr Identity) const {
       F && F->Entry == Identity)
     return {F->Entry, F->Entry + static_cast<int64_t>(F->Size)};
   return {Identity, Identity};
+}
+
+std::optional<Patcher::Owner> Patcher::ownerOf(ProgramAddr A) const {
+  auto Contains = [A](AddrRange R) { return R.contains(A); };
+  // Memory is used again only if nothing of it was ever live.
+  for (const State::Kept &C : llvm::reverse(S->Commits)) {
+    if (llvm::none_of(C.Memory, Contains))
+      continue;
+    for (const StagedFunction &F : C.Functions)
+      if (F.Code.contains(A))
+        return Owner{C.Number, F.Name, F.Identity};
+    return Owner{C.Number, "", {}};
+  }
+  return std::nullopt;
 }
 
 size_t Patcher::memoryUsed() const {

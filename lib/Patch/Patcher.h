@@ -90,6 +90,14 @@ public:
   /// (or the entry itself if not armed) counts as generation 0's.
   AddrRange bodyOf(ProgramAddr Identity) const;
 
+  /// Of which generation the code at A is, live or not, and in which function.
+  struct Owner {
+    unsigned Generation = 0;
+    std::string Function; ///< for people; empty: in none that was switched
+    ProgramAddr Identity; ///< of that function
+  };
+  std::optional<Owner> ownerOf(ProgramAddr A) const;
+
   /// Bytes of memory that live and superseded code takes.
   size_t memoryUsed() const;
   /// Of these, of generations that no call reaches now. They are kept: undo may

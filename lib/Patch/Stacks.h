@@ -1,6 +1,7 @@
 #ifndef HOTJIT_PATCH_STACKS_H
 #define HOTJIT_PATCH_STACKS_H
 
+#include "Patch/arch/x86_64/FrameWalk.h"
 #include "Support/ProgramAddr.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
@@ -37,6 +38,11 @@ using BuiltCode =
 /// of the unwinder: no fork(2) meanwhile. Any thread.
 std::vector<FrameHit> findFrames(llvm::ArrayRef<AddrRange> Ranges,
                                  llvm::ArrayRef<int> Skip, BuiltCode Code);
+
+/// The innermost frames of a thread that stands still with these registers. If
+/// it has called an address where no code is, that is the first. Takes locks of
+/// the unwinder. Any thread.
+std::vector<WalkedFrame> walkStack(FrameRegisters Registers, BuiltCode Code);
 
 } // namespace hotjit
 

@@ -32,6 +32,8 @@ const char *hotjit::spell(Event::Kind K) {
     return "paused";
   case Event::Kind::Resumed:
     return "resumed";
+  case Event::Kind::Crashed:
+    return "crashed";
   case Event::Kind::Loaded:
     return "loaded";
   case Event::Kind::Unloaded:

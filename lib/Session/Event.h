@@ -39,6 +39,7 @@ struct Event {
     Redone,
     Paused,
     Resumed,
+    Crashed,  ///< a fault in code that went live
     Loaded,   ///< the program has opened a library or plugin
     Unloaded, ///< and closed it
     Off,      ///< the engine turned itself off; the program runs on
@@ -62,6 +63,11 @@ struct Event {
   std::string File; ///< Diagnostics
   std::vector<Diagnostic> Items;
   std::string Rendered; ///< Diagnostics as clang prints them
+
+  int Signal = 0; ///< Crashed, as are the next ones
+  std::string CrashedFunction;
+  std::vector<std::string> Backtrace;
+  std::string Action;
 
   size_t Units = 0; ///< Ready, Loaded, Unloaded; the next ones: Ready, Loaded
   size_t Functions = 0;

@@ -1,6 +1,7 @@
 #ifndef HOTJIT_SESSION_SESSION_H
 #define HOTJIT_SESSION_SESSION_H
 
+#include "Patch/Fence.h"
 #include "Project/CompileCommands.h"
 #include "Project/Saves.h"
 #include "Session/Event.h"
@@ -156,6 +157,10 @@ public:
 
   llvm::Expected<Event> undo();
   llvm::Expected<Event> redo();
+  /// A thread has crashed in new code, and waits. Takes back the generation
+  /// that the code is of, if calls reach it. Returns what was told.
+  Event crashed(const Crash &C);
+
   Event pause();
   Event resume();
 

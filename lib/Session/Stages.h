@@ -76,6 +76,11 @@ public:
   /// or of a generation.
   virtual std::optional<SourcePlace> lineAt(const ImageUnit *Unit,
                                             ProgramAddr A) = 0;
+  /// As Patcher::ownerOf.
+  virtual std::optional<Patcher::Owner> ownerOf(ProgramAddr A) = 0;
+  /// Function, place and generation of the code at A, for people. Empty: it is
+  /// the engine's.
+  virtual std::string describeCode(ProgramAddr A) = 0;
   virtual std::vector<FrameHit>
   findFrames(llvm::ArrayRef<AddrRange> Ranges) = 0;
 

@@ -31,6 +31,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <thread>
 
 using namespace llvm;
 using namespace hotjit;
@@ -223,6 +224,17 @@ void Server::broadcast(const Event &E) {
         S->enqueue(C, Bytes);
   }
   S->wake();
+}
+
+void Server::drain(std::chrono::milliseconds AtMost) {
+  auto Until = std::chrono::steady_clock::now() + AtMost;
+  auto IsDrained = [this] {
+    std::lock_guard Lock(S->M);
+    return llvm::all_of(S->Clients,
+                        [](const Connection &C) { return C.Out.empty(); });
+  };
+  while (!IsDrained() && std::chrono::steady_clock::now() < Until)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
 size_t Server::clients() const {

@@ -5,6 +5,7 @@
 #include "Wire/Protocol.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/JSON.h"
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -92,6 +93,10 @@ public:
   /// Sends the event to every client that has sent `initialize`. Any thread;
   /// does not block. Events and replies given on one thread keep their order.
   void broadcast(const Event &E);
+
+  /// Waits until all that was said before is written to the clients, at most so
+  /// long: the process may end. Any thread but the server's.
+  void drain(std::chrono::milliseconds AtMost);
 
   const std::string &path() const;
   size_t clients() const; ///< any thread

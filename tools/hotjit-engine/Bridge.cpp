@@ -52,6 +52,8 @@ static wire::Event::Kind toWire(Event::Kind K) {
     return wire::Event::Kind::Paused;
   case Event::Kind::Resumed:
     return wire::Event::Kind::Resumed;
+  case Event::Kind::Crashed:
+    return wire::Event::Kind::Crashed;
   case Event::Kind::Loaded:
     return wire::Event::Kind::Loaded;
   case Event::Kind::Unloaded:
@@ -143,6 +145,10 @@ wire::Event hotjit::toWire(const Event &E) {
   W.Functions = E.Functions;
   W.ElapsedMs = toMilliseconds(E.Elapsed);
   W.Stale = E.Stale;
+  W.Signal = E.Signal;
+  W.CrashedFunction = E.CrashedFunction;
+  W.Backtrace = E.Backtrace;
+  W.Action = E.Action;
   W.Notes = E.Notes;
   return W;
 }

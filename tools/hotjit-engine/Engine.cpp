@@ -72,8 +72,11 @@ void Engine::runSession() {
     else if (TheSession && Off.empty())
       TheSession->wake();
   }
-  if (IsBroken)
+  if (IsBroken) {
+    turnFenceOff();
     return;
+  }
+  TheFence.reset();
   Saves.reset();
   Warms.reset(); // It gives jobs to the others.
   Compiles.reset();
@@ -267,6 +270,11 @@ Error Engine::startSession() {
             ask(Preview, std::move(Answer));
           }});
   TheSession->startFrom(Superseded);
+  bool HasFence =
+      Options.fence > 0 || (Options.fence < 0 && Options.under_launcher > 0);
+  if (HasFence)
+    if (Error E = startFence())
+      return E;
   // A file saved while we were reading would have gone unnoticed.
   FileEvents Again;
   Again.Rescan = true;
@@ -338,6 +346,41 @@ Error Engine::initialize(ProgramAddr Function) {
   if (std::string How = describeEnding(The->Result); !How.empty())
     return makeError("the initializer of a new variable {}", How);
   return Error::success();
+}
+
+Error Engine::startFence() {
+  std::vector<AddrRange> Built;
+  for (const ImageModule &M : TheImage->modules())
+    if (M.HasDebugInfo)
+      Built.push_back(M.Text);
+  publishBuiltCode(Built);
+  Expected<std::unique_ptr<Fence>> F = Fence::start(
+      [this](Crash C, Fence::Done Done) {
+        Inbox.post([this, C = std::move(C), Done = std::move(Done)] {
+          crashed(C, Done);
+        });
+      },
+      [this](ProgramAddr A, uint64_t Size) {
+        return TheImage->fileBytes(A, Size);
+      });
+  if (!F)
+    return F.takeError();
+  TheFence = std::move(*F);
+  return Error::success();
+}
+
+// The program may end when it goes on, and the last that was said with it.
+static constexpr auto LastWords = std::chrono::milliseconds(500);
+
+void Engine::crashed(const Crash &C, const Fence::Done &Done) {
+  if (!TheSession || !Off.empty())
+    return Done("");
+  Event E = TheSession->crashed(C);
+  if (Socket && C.What == Crash::Next::Ends)
+    Socket->drain(LastWords);
+  const char *Signal = ::sigabbrev_np(E.Signal);
+  Done(fmt::format("SIG{} in {}, generation {}: {}", Signal ? Signal : "?",
+                   E.CrashedFunction, E.Generation.value_or(0), E.Action));
 }
 
 void Engine::tell(const Event &E) {

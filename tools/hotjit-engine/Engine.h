@@ -44,6 +44,8 @@ private:
   void lookAtModules();
   void keepTexts(const FoundUnits &Found, const hotjit::Saves &Known);
   llvm::Error initialize(ProgramAddr Function);
+  llvm::Error startFence();
+  void crashed(const Crash &C, const Fence::Done &Done);
 
   // Consent.cpp
   void ask(const Event &Preview, Session::Consent Answer);
@@ -85,6 +87,7 @@ private:
   std::unique_ptr<Session> TheSession;
   std::unique_ptr<Watcher> Saves;
   std::unique_ptr<wire::Server> Socket;
+  std::unique_ptr<Fence> TheFence;
   std::atomic<bool> IsBroken{false}; ///< a thread may never end
   std::string Off;                   ///< why the engine is off; empty while on
   std::optional<Event> LastEvent;    ///< of an engine that is off

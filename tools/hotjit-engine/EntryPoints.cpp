@@ -70,6 +70,11 @@ static char *diagnostics() {
   return Text.empty() ? nullptr : copied(Text);
 }
 
+static int guard(void (*F)(void *), void *Argument, char *Error,
+                 uint32_t ErrorSize) {
+  return guardProgramCall(F, Argument, Error, ErrorSize) ? 0 : 1;
+}
+
 // A program that forks inside a library's constructor holds the loader's lock,
 // which a link in flight may be waiting for: then nobody could go on.
 static constexpr auto LongestForkWait = std::chrono::seconds(2);
@@ -91,6 +96,7 @@ static void forkDone() {
 
 static void forkChild() {
   forkDone();
+  turnFenceOff();
   // The child has none of its threads. What they own is left as it is.
   TheEngine = nullptr;
 }
@@ -101,8 +107,6 @@ static const char *unsupported(const hotjit_engine_options &Options) {
     return "--on-refusal: only 'keep' is in this version";
   if (Options.cache_memory_mb != UINT32_MAX)
     return "--cache-memory: not in this version";
-  if (Options.fence == 1)
-    return "--fence on: not in this version";
   return nullptr;
 }
 
@@ -129,6 +133,7 @@ hotjit_engine_start(const hotjit_engine_options *Options,
   TheEngine = new Engine(*Options, *Api);
   Api->stop = stop;
   Api->generation = generation;
+  Api->guard = guard;
   Api->undo = undo;
   Api->reload = reload;
   Api->diagnostics = diagnostics;

@@ -5,6 +5,7 @@
 #include "Support/Error.h"
 #include "Support/FmtSupport.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Demangle/Demangle.h"
 #include "llvm/Support/Path.h"
 #include <chrono>
 #include <dlfcn.h>
@@ -316,6 +317,40 @@ std::optional<SourcePlace> RealStages::lineAt(const ImageUnit *Unit,
   if (!Line)
     return std::nullopt;
   return SourcePlace{Line->File, Line->Number};
+}
+
+std::optional<Patcher::Owner> RealStages::ownerOf(ProgramAddr A) {
+  return Patches->ownerOf(A);
+}
+
+/// " at lvm.c:12", or nothing.
+static std::string atPlace(const std::optional<SourcePlace> &Place) {
+  return Place ? fmt::format(" at {}:{}", sys::path::filename(Place->File),
+                             Place->Line)
+               : "";
+}
+
+std::string RealStages::describeCode(ProgramAddr A) {
+  if (std::optional<Patcher::Owner> Owner = Patches->ownerOf(A))
+    return fmt::format("{}{} (generation {})",
+                       Owner->Function.empty() ? "new code" : Owner->Function,
+                       atPlace(lineAt(nullptr, A)), Owner->Generation);
+  std::string Name;
+  if (const ImageFunction *F = Program.functionAt(A)) {
+    Name = demangle(F->Name.empty() ? F->Symbol : F->Name);
+    for (const ImageUnit &Unit : Program.units())
+      if (Program.modules()[Unit.Module].Text.contains(A))
+        if (std::optional<SourcePlace> Place = lineAt(&Unit, A))
+          return Name + atPlace(Place);
+  }
+  Dl_info Here;
+  if (!::dladdr(reinterpret_cast<void *>(A.value()), &Here))
+    return Name.empty() ? fmt::format("{}, where no code is", A) : Name;
+  if (sys::path::filename(Here.dli_fname) == "libhotjit-engine.so")
+    return "";
+  if (Name.empty())
+    Name = Here.dli_sname ? demangle(Here.dli_sname) : fmt::format("{}", A);
+  return fmt::format("{} in {}", Name, sys::path::filename(Here.dli_fname));
 }
 
 /// The threads of hotjit, which never run the program's code for long.

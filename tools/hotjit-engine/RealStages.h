@@ -60,6 +60,8 @@ public:
   std::vector<AddrRange> bodyOf(ProgramAddr Identity) override;
   std::optional<SourcePlace> lineAt(const ImageUnit *Unit,
                                     ProgramAddr A) override;
+  std::optional<Patcher::Owner> ownerOf(ProgramAddr A) override;
+  std::string describeCode(ProgramAddr A) override;
   std::vector<FrameHit> findFrames(llvm::ArrayRef<AddrRange> Ranges) override;
   size_t memoryUsed() override;
   size_t memorySuperseded() override;

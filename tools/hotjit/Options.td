@@ -82,8 +82,9 @@ defm exclude_glob : Value<"exclude", "GLOB",
 defm debounce : Value<"debounce", "MS",
   "how long a commit waits for more saves, when more may come (default 20)",
   Run>;
-defm fence : Value<"fence", "off",
-  "a fault in new code takes it back; 'on' is not in this version", Run>;
+defm fence : Value<"fence", "on|off",
+  "a crash of new code is reported, with a backtrace, and takes it back (default: "
+  "on)", Run>;
 defm cache_memory : Value<"cache-memory", "MB",
   "limit of parsed headers that are kept (default: a quarter of the memory that "
   "is free at start)", Run>;

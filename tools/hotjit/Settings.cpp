@@ -35,7 +35,7 @@ ArrayRef<SettingSpec> hotjit::settingSpecs() {
       {"include", SettingKind::Globs},
       {"exclude", SettingKind::Globs},
       {"debounce", SettingKind::Number},
-      {"fence", SettingKind::Word, {"off"}, {"on"}},
+      {"fence", SettingKind::Word, {"on", "off"}},
       {"cache-memory", SettingKind::Number},
       {"compile-limit", SettingKind::Number},
       {"compile-memory", SettingKind::Number},

@@ -329,7 +329,7 @@ class Session:
                 self.await_line(event)
                 raise Failed(f"'{name}' instead of '{wanted}': "
                              + json.dumps(event, indent=1))
-            if name in ("closed", "crashed"):
+            if name == "closed":
                 raise Failed(f"'{name}' instead of '{wanted}'")
         self.last = event
         if name in ENDS:

@@ -259,8 +259,8 @@ TEST_F(AgentTest, TheLibraryOnAsksTheEngine) {
                    "on_reload 0\n"
                    "on_reload 0\n"
                    "on_reload 0\n"
-                   "guard 3: hotjit_guard: not in this version\n"
-                   "called 0, diagnostics a.c:1: warning: x\n" +
+                   "guard 0\n"
+                   "called 1, diagnostics a.c:1: warning: x\n" +
                        Inside + "callback says early\n" + Inside +
                        "inside: on_reload 0\n"
                        "callback says late\n" +

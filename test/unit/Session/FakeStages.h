@@ -180,6 +180,11 @@ public:
   std::optional<SourcePlace> lineAt(const ImageUnit *, ProgramAddr) override {
     return SourcePlace{"/p/a.c", 7};
   }
+  std::optional<Patcher::Owner> ownerOf(ProgramAddr A) override {
+    return CodeOwner;
+  }
+  std::string describeCode(ProgramAddr A) override { return "code"; }
+  std::optional<Patcher::Owner> CodeOwner;
   std::vector<FrameHit> findFrames(llvm::ArrayRef<AddrRange> Ranges) override {
     if (Ranges.empty() || !FunctionOnStack)
       return {};

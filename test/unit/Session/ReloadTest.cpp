@@ -1,6 +1,7 @@
 // One reload, from the save to the verdict, failing at each pass in turn.
 
 #include "FakeStages.h"
+#include <csignal>
 
 using namespace hotjit;
 using Kind = Event::Kind;
@@ -185,6 +186,34 @@ TEST_F(SessionTest, UndoAndRedoMoveTheProgram) {
   EXPECT_EQ(Program.live(), "a7");
   EXPECT_EQ(S->status().Generation, 2u);
   EXPECT_EQ(llvm::toString(S->redo().takeError()), "nothing to redo");
+}
+
+// E6: down to before the generation that crashed; the file waits for its save.
+TEST_F(SessionTest, ACrashTakesItsGenerationBack) {
+  for (const char *Text : {"a2", "a3", "a4"}) {
+    save("/p/a.c", Text);
+    settle();
+  }
+  Crash C;
+  C.Signal = SIGSEGV;
+  C.Frames.resize(3);
+  Program.CodeOwner = Patcher::Owner{2, "f", {}};
+  Event E = S->crashed(C);
+  EXPECT_EQ(E.What, Kind::Crashed);
+  EXPECT_EQ(E.CrashedFunction, "f");
+  EXPECT_EQ(E.Generation, 2u);
+  EXPECT_NE(E.Action.find("generation 2 is taken back"), std::string::npos);
+  EXPECT_EQ(E.Backtrace, std::vector<std::string>{"#0 to #2 code"});
+  EXPECT_EQ(S->status().Generation, 1u);
+  EXPECT_EQ(Program.live(), "a2");
+  EXPECT_EQ(S->status().Ahead, std::vector<std::string>{"/p/a.c"});
+  // E7: an old frame of the same, and then one of what is live.
+  E = S->crashed(C);
+  EXPECT_NE(E.Action.find("no call reaches this code"), std::string::npos);
+  EXPECT_EQ(S->status().Generation, 1u);
+  Program.CodeOwner->Generation = 1;
+  S->crashed(C);
+  EXPECT_EQ(Program.live(), "built");
 }
 
 // What an undo left behind does not slip in with another file's save.

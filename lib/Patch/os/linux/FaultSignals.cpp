@@ -30,6 +30,7 @@
 #include "Patch/os/linux/FaultSignals.h"
 
 #include "Patch/CompilerWatch.h"
+#include "Patch/CrashRequest.h"
 #include "Patch/FaultGuard.h"
 #include "Patch/arch/x86_64/SignalFrame.h"
 #include "Patch/os/linux/IllegalInstruction.h"
@@ -177,8 +178,10 @@ extern "C" void hotjitOnFault(int Signal, siginfo_t *Info, void *Context,
     ; // too late: the work has ended
   else if (isRaisedByThread(Signal, *Info) && isOwnThread())
     parkBrokenThread(Signal, Pc);
-  else
+  else {
+    takeByFence(Signal, *Info, Context);
     passOn(Signal, Info, Context, *Entry);
+  }
   errno = Errno;
 }
 

@@ -391,4 +391,42 @@ std::vector<FrameHit> findFrames(ArrayRef<AddrRange> Ranges, ArrayRef<int> Skip,
   return Hits;
 }
 
+// As many as anybody reads, and enough to get out of a library.
+constexpr size_t WalkLimit = 256;
+
+std::vector<WalkedFrame> walkStack(FrameRegisters Registers, BuiltCode Code) {
+  std::vector<WalkedFrame> Frames;
+  StackMemory Stack(ProgramAddr(*Registers[FrameRegisters::Rsp]), {});
+  auto ReadStack = [&](ProgramAddr A, llvm::MutableArrayRef<uint8_t> To) {
+    return Stack.read(A, To);
+  };
+  auto ReadCode = [&](ProgramAddr A, llvm::MutableArrayRef<uint8_t> To) {
+    ArrayRef<uint8_t> Built = Code(A, To.size());
+    if (Built.size() == To.size())
+      std::memcpy(To.data(), Built.data(), To.size());
+    return Built.size() == To.size() ||
+           readOwn(A, To.data(), To.size()) == To.size();
+  };
+  auto Walk = [&] {
+    return walkFrames(Registers, {ReadStack, ReadCode},
+                      [&](const WalkedFrame &F) {
+                        if (Frames.size() != WalkLimit)
+                          Frames.push_back(F);
+                      });
+  };
+  if (Walk().Complete || Frames.size() != 1)
+    return Frames;
+  // No code is known there: the call has pushed where it came from.
+  ProgramAddr Top(*Registers[FrameRegisters::Rsp]);
+  uint64_t Return = 0;
+  if (readOwn(Top, &Return, sizeof Return) != sizeof Return)
+    return Frames;
+  Registers[FrameRegisters::Rip] = Return;
+  Registers[FrameRegisters::Rsp] = Top.value() + sizeof Return;
+  Walk();
+  if (Frames.size() > 1)
+    Frames[1].Called = true;
+  return Frames;
+}
+
 } // namespace hotjit
