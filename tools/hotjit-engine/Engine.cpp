@@ -59,8 +59,11 @@ void Engine::runSession() {
   auto Deadline = [&]() -> std::optional<Nanoseconds> {
     if (!TheSession || !Off.empty())
       return std::nullopt;
-    return std::min(NextModuleLook,
-                    TheSession->nextWake().value_or(NextModuleLook));
+    Nanoseconds Next = NextModuleLook;
+    for (std::optional<Nanoseconds> Other :
+         {TheSession->nextWake(), Pause.nextLook()})
+      Next = std::min(Next, Other.value_or(Next));
+    return Next;
   };
   while (std::optional<std::function<void()>> Message =
              Inbox.take(Time, Deadline())) {
@@ -71,6 +74,9 @@ void Engine::runSession() {
       (*Message)();
     else if (TheSession && Off.empty())
       TheSession->wake();
+    std::optional<FileEvents> Held = Pause.look();
+    if (Held && TheSession && Off.empty())
+      TheSession->filesChanged(*Held);
   }
   if (IsBroken) {
     turnFenceOff();
@@ -222,10 +228,8 @@ Error Engine::startSession() {
 
   Expected<std::unique_ptr<Watcher>> W =
       Watcher::create(Time, [this](FileEvents Events) {
-        Inbox.post([this, Events = std::move(Events)] {
-          if (TheSession && Off.empty())
-            TheSession->filesChanged(Events);
-        });
+        Inbox.post(
+            [this, Events = std::move(Events)] { filesChanged(Events); });
       });
   if (!W)
     return W.takeError();
@@ -322,6 +326,13 @@ void Engine::keepTexts(const FoundUnits &Found, const hotjit::Saves &Known) {
               TextArchive(Where.CacheFolder).keep(Module.Key, Module.Texts))
         L->warning("{}", toString(std::move(E)));
   });
+}
+
+void Engine::filesChanged(FileEvents Events) {
+  if (!TheSession || !Off.empty())
+    return;
+  if (std::optional<FileEvents> Now = Pause.take(std::move(Events)))
+    TheSession->filesChanged(*Now);
 }
 
 void Engine::watch(const std::string &Path) {

@@ -4,6 +4,7 @@
 #include "Agent/EngineAbi.h"
 #include "ProgramCalls.h"
 #include "ProgramThread.h"
+#include "Project/GitPause.h"
 #include "RealStages.h"
 #include "Session/Startup.h"
 #include "Threads.h"
@@ -66,6 +67,7 @@ private:
   wire::Event onWire(const Event &E) const;
 
   void tell(const Event &E);
+  void filesChanged(FileEvents Events);
   void watch(const std::string &Path);
   void turnOff(std::string Why);
 
@@ -86,6 +88,7 @@ private:
   std::unique_ptr<Workers> Warms;
   std::unique_ptr<Session> TheSession;
   std::unique_ptr<Watcher> Saves;
+  GitPause Pause{Files, Time};
   std::unique_ptr<wire::Server> Socket;
   std::unique_ptr<Fence> TheFence;
   std::atomic<bool> IsBroken{false}; ///< a thread may never end

@@ -309,6 +309,26 @@ class Session:
     def do_delete(self, words):
         (self.folder / words[0]).unlink()
 
+    def do_move(self, words):
+        os.rename(self.folder / words[0], self.folder / words[1])
+
+    def do_link(self, words):
+        """As `ln -sfn`: the link leads elsewhere in one step."""
+        temporary = self.folder / (words[1] + ".new")
+        os.symlink(words[0], temporary)
+        os.rename(temporary, self.folder / words[1])
+
+    def do_git(self, words):
+        result = subprocess.run(
+            ["git", "-c", "user.name=t", "-c", "user.email=t@localhost",
+             "-c", "core.hooksPath=/dev/null", *words], cwd=self.folder,
+            env={**self.environment, "GIT_CONFIG_GLOBAL": "/dev/null",
+                 "GIT_CONFIG_SYSTEM": "/dev/null"},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            timeout=self.left())
+        if result.returncode != 0:
+            raise Failed(f"git {words[0]}: {result.stdout}")
+
     def do_expect_line(self, words):
         text = " ".join(words)
         self.wait(lambda: any(text in line for line in self.lines)
