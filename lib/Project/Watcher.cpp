@@ -12,11 +12,15 @@
 //    deleted folder the kernel does not even say that it is gone. So the folder
 //    above is watched too; then the nearest one that exists, until the folder
 //    is back, and then all files are looked at again;
-//  - a limit of the system is reached: the error names the sysctl.
+//  - a limit of the system is reached, or the file system is one that other
+//    machines write to, of which the kernel does not know: such folders are
+//    looked at again and again (Polling.cpp), and people are told why and what
+//    to set.
 //
 // What is not seen is a rename two or more levels above a watched folder.
 
 #include "Project/Watcher.h"
+#include "Project/Polling.h"
 
 #include "Support/Error.h"
 #include "Support/FmtSupport.h"
@@ -29,6 +33,7 @@
 #include "llvm/Support/Errno.h"
 #include "llvm/Support/Path.h"
 
+#include <atomic>
 #include <cerrno>
 #include <mutex>
 #include <poll.h>
@@ -62,31 +67,37 @@ static constexpr size_t BufferSize = 64 << 10;
 /// next event of its ancestor goes on.
 static constexpr int ChaseLimit = 64;
 
-static Error limitError(int Code, StringRef Directory) {
+/// Why inotify does not do it.
+static std::string limitText(int Code) {
   switch (Code) {
   case ENOSPC:
-    return makeError("{}: the user's inotify watches are used up; raise "
-                     "fs.inotify.max_user_watches (sysctl)",
-                     Directory);
+    return "the user's inotify watches are used up; raise "
+           "fs.inotify.max_user_watches (sysctl)";
   case EMFILE:
-    return makeError("the user's inotify instances, or the program's file "
-                     "descriptors, are used up; raise "
-                     "fs.inotify.max_user_instances (sysctl), or ulimit -n");
+    return "the user's inotify instances, or the program's file descriptors, "
+           "are "
+           "used up; raise fs.inotify.max_user_instances (sysctl), or ulimit "
+           "-n";
   default:
-    return makeError("{}: cannot be watched: {}", Directory,
-                     llvm::sys::StrError(Code));
+    return fmt::format("inotify: {}", llvm::sys::StrError(Code));
   }
 }
 
 struct Watcher::State {
-  State(const Clock &C, Callback Report) : C(C), Report(std::move(Report)) {}
+  State(const Clock &C, Callback Report,
+        std::function<std::string(StringRef)> RemoteAt)
+      : C(C), Report(std::move(Report)), RemoteAt(std::move(RemoteAt)) {}
   ~State();
 
   Error add(StringRef Directory);
   void loop();
+  void wake();
 
-  int Inotify = -1;
-  int Stop = -1; ///< an eventfd
+  int Inotify = -1;      ///< -1: none can be had
+  std::string NoInotify; ///< why
+  int Wake = -1;         ///< an eventfd
+  std::atomic<bool> IsStopped{false};
+  Polling Polls;
   Thread Loop;
 
 private:
@@ -97,7 +108,8 @@ private:
     Names Ancestors; ///< only what becomes of a folder below it matters
   };
 
-  Error addLocked(StringRef Directory);
+  int addLocked(StringRef Directory);
+  bool readEvents(FileEvents &Found);
   int addAncestor(StringRef Directory);
   bool recheck(StringRef Folder);
   void removeUnused();
@@ -110,13 +122,15 @@ private:
 
   const Clock &C;
   const Callback Report;
+  const std::function<std::string(StringRef)> RemoteAt;
+  const std::unique_ptr<char[]> Buffer = std::make_unique<char[]>(BufferSize);
   std::mutex M; ///< of what follows; not held while calling Report
   llvm::DenseMap<int, Watch> Watches; ///< by inotify's watch descriptor
   llvm::StringSet<> Lost;             ///< asked for, and not there now
 };
 
 Watcher::State::~State() {
-  for (int Descriptor : {Inotify, Stop})
+  for (int Descriptor : {Inotify, Wake})
     if (Descriptor >= 0)
       ::close(Descriptor);
 }
@@ -128,22 +142,41 @@ static void addOnce(Container &Names, StringRef Name) {
 }
 
 Error Watcher::State::add(StringRef Directory) {
-  std::lock_guard Lock(M);
-  return addLocked(Directory);
+  struct stat S{};
+  if (::stat(Directory.str().c_str(), &S) != 0)
+    return makeError("{}: cannot be watched: {}", Directory,
+                     llvm::sys::StrError(errno));
+  if (!S_ISDIR(S.st_mode))
+    return makeError("{}: cannot be watched: {}", Directory,
+                     llvm::sys::StrError(ENOTDIR));
+  std::string Why = NoInotify;
+  if (Why.empty()) {
+    std::lock_guard Lock(M);
+    if (int Code = addLocked(Directory))
+      Why = limitText(Code);
+  }
+  if (Why.empty())
+    if (std::string Remote = RemoteAt(Directory); !Remote.empty())
+      Why = fmt::format("on {} what another machine writes makes no event",
+                        Remote);
+  if (!Why.empty() && Polls.add(Directory, std::move(Why)))
+    wake();
+  return Error::success();
 }
 
-Error Watcher::State::addLocked(StringRef Directory) {
+/// 0 or an errno.
+int Watcher::State::addLocked(StringRef Directory) {
   // The folder above comes first: between the two calls nothing is missed.
   int Code = addAncestor(llvm::sys::path::parent_path(Directory));
   if (Code == ENOSPC)
-    return limitError(Code, Directory);
+    return Code;
   int Descriptor =
       ::inotify_add_watch(Inotify, Directory.str().c_str(), FolderMask);
   if (Descriptor < 0)
-    return limitError(errno, Directory);
+    return errno;
   addOnce(Watches[Descriptor].Asked, Directory);
   Lost.erase(Directory);
-  return Error::success();
+  return 0;
 }
 
 /// 0 or an errno. "" is above "/", and is always there.
@@ -185,10 +218,8 @@ bool Watcher::State::recheck(StringRef Folder) {
     addAncestor(Name);
   bool IsChanged = false;
   for (const auto &[Descriptor, Name] : Asked) {
-    if (Error E = addLocked(Name)) {
-      llvm::consumeError(std::move(E));
+    if (addLocked(Name) != 0)
       Lost.insert(Name);
-    }
     IsChanged |= !llvm::is_contained(Watches[Descriptor].Asked, Name);
   }
   removeUnused();
@@ -212,10 +243,8 @@ void Watcher::State::removeUnused() {
 /// it is back.
 bool Watcher::State::findLostFolder(const std::string &Directory) {
   for (int Attempt = 0; Attempt != ChaseLimit; ++Attempt) {
-    Error E = addLocked(Directory);
-    if (!E)
+    if (addLocked(Directory) == 0)
       return true;
-    llvm::consumeError(std::move(E));
     StringRef Below = Directory;
     StringRef Ancestor = llvm::sys::path::parent_path(Below);
     while (addAncestor(Ancestor) != 0) {
@@ -321,28 +350,46 @@ void Watcher::State::handle(const inotify_event &Event, FileEvents &Found) {
     report(I->second, Event, Found);
 }
 
+/// False: inotify does not answer any more.
+bool Watcher::State::readEvents(FileEvents &Found) {
+  ssize_t Size = ::read(Inotify, Buffer.get(), BufferSize);
+  if (Size < 0 && (errno == EAGAIN || errno == EINTR))
+    return true;
+  if (Size <= 0)
+    return false;
+  Found.Time = C.now();
+  std::lock_guard Lock(M);
+  for (const char *At = Buffer.get(); At < Buffer.get() + Size;) {
+    const auto *Event = reinterpret_cast<const inotify_event *>(At);
+    handle(*Event, Found);
+    At += sizeof(inotify_event) + Event->len;
+  }
+  return true;
+}
+
 void Watcher::State::loop() {
-  const auto Buffer = std::make_unique<char[]>(BufferSize);
+  Nanoseconds NextLook = C.now();
   while (true) {
-    pollfd Waits[] = {{Inotify, POLLIN, 0}, {Stop, POLLIN, 0}};
-    if (::poll(Waits, std::size(Waits), -1) < 0 && errno != EINTR)
+    pollfd Waits[] = {{Inotify, POLLIN, 0}, {Wake, POLLIN, 0}};
+    int Timeout = -1;
+    if (!Polls.empty())
+      Timeout = std::chrono::ceil<std::chrono::milliseconds>(
+                    std::max(NextLook - C.now(), Nanoseconds(0)))
+                    .count();
+    if (::poll(Waits, std::size(Waits), Timeout) < 0 && errno != EINTR)
       break;
-    if (Waits[1].revents)
+    if (IsStopped)
       return;
-    ssize_t Size = ::read(Inotify, Buffer.get(), BufferSize);
-    if (Size < 0 && (errno == EAGAIN || errno == EINTR))
-      continue;
-    if (Size <= 0)
-      break;
+    uint64_t Count;
+    [[maybe_unused]] ssize_t Read = ::read(Wake, &Count, sizeof(Count));
     FileEvents Found;
-    Found.Time = C.now();
-    {
-      std::lock_guard Lock(M);
-      for (const char *At = Buffer.get(); At < Buffer.get() + Size;) {
-        const auto *Event = reinterpret_cast<const inotify_event *>(At);
-        handle(*Event, Found);
-        At += sizeof(inotify_event) + Event->len;
-      }
+    if (Waits[0].revents && !readEvents(Found))
+      break;
+    if (!Polls.empty() && C.now() >= NextLook) {
+      Polls.look(Found.Paths);
+      NextLook = C.now() + Polling::Interval;
+      if (Found.Time == Nanoseconds(0))
+        Found.Time = C.now();
     }
     if (Found.Rescan || !Found.Paths.empty())
       Report(std::move(Found));
@@ -350,19 +397,26 @@ void Watcher::State::loop() {
   HOTJIT_ASSERT(false, "inotify does not answer; saves go unseen");
 }
 
+void Watcher::State::wake() {
+  uint64_t One = 1;
+  [[maybe_unused]] ssize_t Written = ::write(Wake, &One, sizeof(One));
+  HOTJIT_ASSERT(Written == sizeof(One), "cannot wake the watcher");
+}
+
 //===----------------------------------------------------------------------===//
 // Watcher
 //===----------------------------------------------------------------------===//
 
-Expected<std::unique_ptr<Watcher>> Watcher::create(const Clock &C,
-                                                   Callback Report) {
-  auto S = std::make_unique<State>(C, std::move(Report));
+Expected<std::unique_ptr<Watcher>>
+Watcher::create(const Clock &C, Callback Report,
+                std::function<std::string(StringRef)> RemoteAt) {
+  auto S = std::make_unique<State>(C, std::move(Report), std::move(RemoteAt));
   S->Inotify = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
   if (S->Inotify < 0)
-    return limitError(errno, "inotify");
-  S->Stop = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (S->Stop < 0)
-    return limitError(errno, "eventfd");
+    S->NoInotify = limitText(errno);
+  S->Wake = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (S->Wake < 0)
+    return makeError("eventfd: {}", llvm::sys::StrError(errno));
   Expected<Thread> Loop =
       Thread::start("hotjit-watch", [Its = S.get()] { Its->loop(); });
   if (!Loop)
@@ -374,11 +428,12 @@ Expected<std::unique_ptr<Watcher>> Watcher::create(const Clock &C,
 Watcher::Watcher(std::unique_ptr<State> S) : S(std::move(S)) {}
 
 Watcher::~Watcher() {
-  uint64_t One = 1;
-  [[maybe_unused]] ssize_t Written = ::write(S->Stop, &One, sizeof(One));
-  HOTJIT_ASSERT(Written == sizeof(One), "cannot stop the watcher");
+  S->IsStopped = true;
+  S->wake();
   S->Loop.join();
 }
+
+std::string Watcher::polling() const { return S->Polls.describe(); }
 
 Error Watcher::watch(StringRef Directory) { return S->add(Directory); }
 

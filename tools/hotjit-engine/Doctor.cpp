@@ -208,7 +208,7 @@ static CheckedSystem checkWatching(const Clock &Time, const Project &P) {
   auto Bad = [&](Error E) {
     S.Good = false;
     S.Message = toString(std::move(E));
-    S.Advice = "until then saves are not seen: 'hotjit reload' after each";
+    S.Advice = "saves there are not seen: 'hotjit reload' after each";
     return S;
   };
   Expected<std::unique_ptr<Watcher>> W =
@@ -218,6 +218,12 @@ static CheckedSystem checkWatching(const Clock &Time, const Project &P) {
   for (const std::string &Folder : Folders)
     if (Error E = (*W)->watch(Folder))
       return Bad(std::move(E));
+  if (std::string Polls = (*W)->polling(); !Polls.empty()) {
+    S.Good = false;
+    S.Message = Polls;
+    S.Advice = "saves are seen half a second late";
+    return S;
+  }
   S.Message = fmt::format("saves in {} {} are seen", Folders.size(),
                           Folders.size() == 1 ? "folder" : "folders");
   return S;

@@ -237,6 +237,8 @@ Error Engine::startSession() {
   for (const auto &File : P->Known.texts().files())
     watch(File.getKey().str());
 
+  std::string Polls = Saves->polling();
+
   SessionOptions How;
   if (Expected<std::string> Real = Files.realPath(P->Found.CommandsPath)) {
     How.CommandsPath = *Real;
@@ -256,6 +258,8 @@ Error Engine::startSession() {
   Ready.Functions = TheImage->functionCount();
   Ready.Stale = Found.Stale;
   Ready.Notes = Found.Notes;
+  if (!Polls.empty())
+    Ready.Notes.push_back(Polls);
   keepTexts(Found, P->Known);
   std::vector<TextSnapshot::Change> Superseded = std::move(Found.Superseded);
   TheSession = std::make_unique<Session>(

@@ -546,37 +546,75 @@ std::optional<std::string> withLimits(const char *Watches,
   return Text;
 }
 
-// H11
-TEST(WatcherLimits, NamesTheSysctlOfTheWatches) {
+/// What polling() says of eight folders that are watched. In each a file was
+/// saved, and seen.
+std::string watchEight(TemporaryFolder &Folder) {
+  RealClock C;
+  Ear Heard;
+  auto W = Watcher::create(C, Heard.callback());
+  if (!W)
+    return "create: " + messageOf(W.takeError());
+  for (int I = 0; I != 8; ++I) {
+    std::string Name = "d" + std::to_string(I);
+    Folder.makeFolder(Name);
+    Folder.write(Name + "/a.c", "old");
+    if (llvm::Error E = (*W)->watch(Folder / Name))
+      return messageOf(std::move(E));
+  }
+  for (int I = 0; I != 8; ++I) {
+    std::string Name = "d" + std::to_string(I) + "/a.c";
+    Folder.write(Name, "new text");
+    if (!Heard.waitForText(Folder / Name, "new text"))
+      return Name + " is not seen";
+  }
+  return (*W)->polling();
+}
+
+// H10, H11
+TEST(WatcherLimits, LooksAtFoldersWithoutAWatchAndNamesTheSysctl) {
   TemporaryFolder Folder;
-  std::optional<std::string> Text = withLimits("3", "8", [&]() -> std::string {
-    RealClock C;
-    auto W = Watcher::create(C, [](FileEvents) {});
-    if (!W)
-      return "create: " + messageOf(W.takeError());
-    for (int I = 0; I != 8; ++I) {
-      std::string Name = "d" + std::to_string(I);
-      Folder.makeFolder(Name);
-      if (llvm::Error E = (*W)->watch(Folder / Name))
-        return messageOf(std::move(E));
-    }
-    return "no limit";
-  });
+  std::optional<std::string> Text =
+      withLimits("3", "8", [&] { return watchEight(Folder); });
   if (!Text)
     GTEST_SKIP() << "no user namespace to be had";
-  EXPECT_THAT(*Text, AllOf(HasSubstr(Folder.path()),
+  EXPECT_THAT(*Text, AllOf(HasSubstr("6 folders are looked at five times"),
                            HasSubstr("fs.inotify.max_user_watches")));
 }
 
-// H11
-TEST(WatcherLimits, NamesTheSysctlOfTheInstances) {
-  std::optional<std::string> Text = withLimits("8", "0", [] {
-    RealClock C;
-    return messageOf(Watcher::create(C, [](FileEvents) {}));
-  });
+// H10, H11
+TEST(WatcherLimits, LooksAtAllFoldersWithoutAnInstance) {
+  TemporaryFolder Folder;
+  std::optional<std::string> Text =
+      withLimits("8", "0", [&] { return watchEight(Folder); });
   if (!Text)
     GTEST_SKIP() << "no user namespace to be had";
-  EXPECT_THAT(*Text, HasSubstr("fs.inotify.max_user_instances"));
+  EXPECT_THAT(*Text, AllOf(HasSubstr("8 folders are looked at five times"),
+                           HasSubstr("fs.inotify.max_user_instances")));
+}
+
+// H10
+TEST(WatcherLimits, LooksAtFoldersThatOtherMachinesWriteTo) {
+  TemporaryFolder Folder;
+  Folder.makeFolder("near");
+  Folder.makeFolder("far");
+  RealClock C;
+  ASSERT_GET(auto W, Watcher::create(
+                         C, [](FileEvents) {},
+                         [&](llvm::StringRef Path) -> std::string {
+                           return Path.ends_with("far") ? "NFS" : "";
+                         }));
+  ASSERT_EQ(messageOf(W->watch(Folder / "near")), "");
+  EXPECT_EQ(W->polling(), "");
+  ASSERT_EQ(messageOf(W->watch(Folder / "far")), "");
+  ASSERT_EQ(messageOf(W->watch(Folder / "far")), "");
+  EXPECT_EQ(W->polling(),
+            "1 folder is looked at five times a second: on NFS what another "
+            "machine writes makes no event");
+}
+
+TEST(WatcherLimits, KnowsNoRemoteFileSystemHere) {
+  EXPECT_EQ(remoteFileSystem("/proc"), "");
+  EXPECT_EQ(remoteFileSystem("/nonexistent"), "");
 }
 
 //===----------------------------------------------------------------------===//
