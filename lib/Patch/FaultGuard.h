@@ -53,7 +53,8 @@ public:
              (Before.ss_flags & SS_DISABLE) &&
              ::sigaltstack(&Ours, nullptr) == 0;
   }
-  ~HandlerStack() {
+  ~HandlerStack() { leave(); }
+  void leave() {
     stack_t Now;
     // The guarded call may have set another, and that stays.
     if (IsOurs && ::sigaltstack(nullptr, &Now) == 0 && Now.ss_sp == Memory)

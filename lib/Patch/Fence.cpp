@@ -25,6 +25,7 @@
 #include "Patch/Fence.h"
 
 #include "Patch/CrashRequest.h"
+#include "Patch/GuardedCall.h"
 #include "Patch/arch/x86_64/SignalFrame.h"
 #include "Patch/os/linux/Tasks.h"
 #include "llvm/ADT/STLExtras.h"
@@ -77,7 +78,7 @@ static bool contains(const std::atomic<const RangeList *> &In, ProgramAddr A) {
 
 //===-- Requests ----------------------------------------------------------===//
 
-// As many threads may crash at once as are reported; others go on at once.
+// As many threads may crash at once as are looked at; others wait.
 static constinit CrashRequest Requests[16];
 static constinit std::atomic<uint32_t> Bell{0};
 static constinit std::atomic<bool> IsOn{false};
@@ -94,11 +95,17 @@ static void wake(std::atomic<uint32_t> &Word) {
             0);
 }
 
+/// Null: all are taken, and stay so.
 static CrashRequest *takeRequest() {
-  for (CrashRequest &R : Requests) {
-    uint32_t Free = CrashRequest::Free;
-    if (R.State.compare_exchange_strong(Free, CrashRequest::Taken))
-      return &R;
+  constexpr unsigned Tries = 5000;
+  const timespec Pause = {0, 1'000'000}; // About five seconds in all.
+  for (unsigned Try = 0; Try != Tries; ++Try) {
+    for (CrashRequest &R : Requests) {
+      uint32_t Free = CrashRequest::Free;
+      if (R.State.compare_exchange_strong(Free, CrashRequest::Taken))
+        return &R;
+    }
+    ::syscall(SYS_nanosleep, &Pause, nullptr);
   }
   return nullptr;
 }
@@ -290,16 +297,20 @@ public:
   explicit GuardScope(ProgramGuard &Guard) : Outer(InnermostGuard) {
     InnermostGuard = &Guard;
   }
-  ~GuardScope() { InnermostGuard = Outer; }
+  ~GuardScope() { leave(); }
+  void leave() {
+    InnermostGuard = Outer;
+    Stack.leave();
+  }
 
 private:
   ProgramGuard *Outer;
+  HandlerStack<HandlerStackSize> Stack;
 };
 } // namespace
 
 bool guardProgramCall(void (*F)(void *), void *Argument, char *Error,
                       size_t ErrorSize) {
-  HandlerStack<HandlerStackSize> Stack;
   ProgramGuard Guard;
   GuardScope Scope(Guard);
   // A handler begins with the default modes of the floating point unit, and
@@ -308,7 +319,9 @@ bool guardProgramCall(void (*F)(void *), void *Argument, char *Error,
   uint16_t X87;
   asm volatile("stmxcsr %0; fnstcw %1" : "=m"(Sse), "=m"(X87));
   if (sigsetjmp(Guard.Back, 1) == 0) {
-    F(Argument);
+    callWithCleanup(
+        F, Argument,
+        [](void *Left) { static_cast<GuardScope *>(Left)->leave(); }, &Scope);
     return true;
   }
   asm volatile("ldmxcsr %0; fldcw %1" : : "m"(Sse), "m"(X87));

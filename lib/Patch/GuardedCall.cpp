@@ -71,6 +71,72 @@ hotjitCatchAllPersonality(int Version, _Unwind_Action Actions,
   return _URC_INSTALL_CONTEXT;
 }
 
+// void hotjitCallWithCleanup(void (*Function)(void *), void *Argument,
+//                            void (*Cleanup)(void *), void *Left)
+// The frame takes part in the second phase of unwinding only: an exception that
+// nobody catches still ends where it was thrown. While it resumes, the frame is
+// asked again, and is not behind the call any more.
+extern "C" void hotjitCallWithCleanup(void (*Function)(void *), void *Argument,
+                                      void (*Cleanup)(void *), void *Left);
+extern "C" const char hotjitCalled[], hotjitCleaned[];
+
+__asm__(R"(
+  .text
+  .p2align 4
+  .local hotjitCallWithCleanup
+  .type hotjitCallWithCleanup,@function
+hotjitCallWithCleanup:
+  .cfi_startproc
+  .cfi_personality 0x1b, hotjitCleanupPersonality
+  pushq %rbp
+  .cfi_def_cfa_offset 16
+  .cfi_offset %rbp, -16
+  movq %rsp, %rbp
+  .cfi_def_cfa_register %rbp
+  subq $32, %rsp
+  movq %rdx, -8(%rbp)
+  movq %rcx, -16(%rbp)
+  movq %rdi, %rax
+  movq %rsi, %rdi
+  callq *%rax
+  .local hotjitCalled
+hotjitCalled:
+  leave
+  .cfi_def_cfa %rsp, 8
+  retq
+  .cfi_def_cfa %rbp, 16
+  .local hotjitCleaned
+hotjitCleaned:
+  movq %rax, -24(%rbp)
+  movq -16(%rbp), %rdi
+  callq *-8(%rbp)
+  movq -24(%rbp), %rdi
+  callq _Unwind_Resume@PLT
+  ud2
+  .cfi_endproc
+  .size hotjitCallWithCleanup, .-hotjitCallWithCleanup
+)");
+
+extern "C" __attribute__((used, visibility("hidden"))) _Unwind_Reason_Code
+hotjitCleanupPersonality(int Version, _Unwind_Action Actions,
+                         _Unwind_Exception_Class, _Unwind_Exception *Thrown,
+                         _Unwind_Context *Context) {
+  if (Version != 1)
+    return _URC_FATAL_PHASE1_ERROR;
+  if (!(Actions & _UA_CLEANUP_PHASE) ||
+      _Unwind_GetIP(Context) != reinterpret_cast<uintptr_t>(hotjitCalled))
+    return _URC_CONTINUE_UNWIND;
+  _Unwind_SetGR(Context, __builtin_eh_return_data_regno(0),
+                reinterpret_cast<uintptr_t>(Thrown));
+  _Unwind_SetIP(Context, reinterpret_cast<uintptr_t>(hotjitCleaned));
+  return _URC_INSTALL_CONTEXT;
+}
+
+void hotjit::callWithCleanup(void (*Function)(void *), void *Argument,
+                             void (*Cleanup)(void *), void *Left) {
+  hotjitCallWithCleanup(Function, Argument, Cleanup, Left);
+}
+
 namespace {
 class InitializerGuard final : public FaultGuard {
 public:

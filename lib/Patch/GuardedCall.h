@@ -26,6 +26,12 @@ GuardedResult callGuarded(ProgramAddr Function);
 /// The same with an argument.
 GuardedResult callGuarded(void (*Function)(void *), void *Argument);
 
+/// Calls Function. If an exception leaves it, or the thread's end
+/// (pthread_exit), Cleanup(Left) is called on the way: what destructors do,
+/// where code is compiled without exceptions. Any thread.
+void callWithCleanup(void (*Function)(void *), void *Argument,
+                     void (*Cleanup)(void *), void *Left);
+
 /// Calls Function and comes back if it returns or throws (true); a fault is the
 /// program's. Installs no handlers: any thread, any number of calls at a time.
 bool callAndCatch(void (*Function)(void *), void *Argument);
