@@ -2,7 +2,8 @@
 // ran; what is done is an undo, down to before the generation that brought it:
 // what came later may need it, and comes back with redo. The file stays as it
 // is and goes live when it is saved again, so a crash at the first call is one
-// crash and not a loop.
+// crash and not a loop. What was saved since and is being compiled is compiled
+// again, for what is live has changed.
 
 #include "Session/State.h"
 #include "Support/Error.h"
@@ -96,6 +97,10 @@ Event Session::crashed(const Crash &C) {
       whatNext(C));
   tell(E);
   Event Told = Past.back();
+  // Saved after the code that crashed: maybe what mends it.
+  std::set<std::string> Saved;
+  if (IsReached && InFlight)
+    Saved = InFlight->Files;
   while (IsReached && Current != 0 &&
          Generations[Current].Number >= Owner->Generation) {
     Expected<Event> Undone = undo();
@@ -104,5 +109,9 @@ Event Session::crashed(const Crash &C) {
     Around.L.error("undo after a crash: {}", toString(Undone.takeError()));
     break;
   }
+  for (const std::string &File : Saved)
+    Ahead.erase(File);
+  if (!Saved.empty())
+    begin({Saved.begin(), Saved.end()}, Around.Time.now(), nullptr);
   return Told;
 }

@@ -90,6 +90,23 @@ TEST_F(SessionTest, AReloadRequestSeesWhatNoEventHasTold) {
   EXPECT_EQ(Program.live(), "built");
 }
 
+// What the developer saved while the program was about to crash may mend it.
+TEST_F(SessionTest, ASaveInFlightOutlivesACrash) {
+  save("/p/a.c", "a2");
+  settle();
+  save("/p/a.c", "a3");
+  Crash C;
+  C.Frames.resize(1);
+  Program.CodeOwner = Patcher::Owner{1, "f", {}};
+  S->crashed(C);
+  EXPECT_EQ(Program.live(), "built");
+  settle();
+  EXPECT_EQ(kinds(),
+            "changed reloaded changed crashed failed undone changed reloaded");
+  EXPECT_EQ(Program.live(), "a3");
+  EXPECT_TRUE(S->status().Ahead.empty());
+}
+
 TEST_F(SessionTest, UndoWhileCompilingSupersedes) {
   save("/p/a.c", "a2");
   settle();
