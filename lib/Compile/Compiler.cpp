@@ -245,6 +245,8 @@ void Compiler::abandon() {
 
 void Compiler::warm(const TranslationUnit &Unit, const TextSnapshot &Texts,
                     std::shared_ptr<const CompiledUnit> Live) {
+  if (S->Kept.limit() == 0)
+    return;
   CompileRun Run(Unit, Texts);
   std::unique_ptr<llvm::MemoryBuffer> Text = Run.mainText();
   if (!Text)

@@ -105,8 +105,6 @@ static void forkChild() {
 static const char *unsupported(const hotjit_engine_options &Options) {
   if (Options.on_refusal != HOTJIT_ON_REFUSAL_KEEP)
     return "--on-refusal: only 'keep' is in this version";
-  if (Options.cache_memory_mb != UINT32_MAX)
-    return "--cache-memory: not in this version";
   return nullptr;
 }
 

@@ -802,7 +802,9 @@ TEST_F(Broken, WhatAHeadStartLeavesIsDoneFromTheBeginning) {
 
 TEST_F(Partial, NothingIsBegunWithoutMemory) {
   TheCompiler.setLimit(0);
-  Outcome O = editC(Plain, with(Plain, "helper(x) * 2", "helper(x) * 3"));
+  std::string Text = std::string("#include <stddef.h>\n") + Plain;
+  Outcome O = editC(Text, with(Text, "helper(x) * 2", "helper(x) * 3"));
   ASSERT_TRUE(O.Partial) << O.Why;
   EXPECT_EQ(TheCompiler.headStartsUsed(), 0u);
+  EXPECT_EQ(TheCompiler.bytesKept(), 0u);
 }
