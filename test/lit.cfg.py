@@ -73,6 +73,7 @@ config.substitutions += [
     ("%{image}", built_tool("hotjit-image")),
     ("%{bytes}", built_tool("hotjit-bytes")),
     ("%{python}", shlex.quote(config.python)),
+    ("%{llvm}", shlex.quote(config.llvm)),
     ("%{source}", config.hotjit_source),
     ("%{lua}", os.path.join(config.hotjit_build, "programs", "lua")),
     ("%{btop}", os.path.join(config.hotjit_build, "programs", "btop")),
