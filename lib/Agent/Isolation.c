@@ -47,6 +47,10 @@ struct object {
   const ElfW(Rela) * relocations[2]; /* of data, of calls */
   size_t counts[2];
   uintptr_t read_only_begin, read_only_end; /* once the loader is done */
+  /* Where the agent lies, which interposes some names; null in its own slots,
+     where its address is only that of code which looks a name up at the first
+     call. */
+  const void *agent;
 };
 
 /* The loader has made addresses of these; not in every object, and not of the
@@ -105,14 +109,6 @@ static int is_among(const char *name, const char *const *names, size_t count) {
   return 0;
 }
 
-static int is_function(const void *address) {
-  Dl_info info;
-  const ElfW(Sym) *symbol = NULL;
-  return dladdr1(address, &info, (void **)&symbol, RTLD_DL_SYMENT) && symbol &&
-         (ELF64_ST_TYPE(symbol->st_info) == STT_FUNC ||
-          ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC);
-}
-
 static const void *base_of(const void *address) {
   Dl_info info;
   return dladdr(address, &info) ? info.dli_fbase : NULL;
@@ -132,14 +128,6 @@ static void write_slot(const struct object *object, uintptr_t *slot,
     mprotect(begin, page, PROT_READ);
 }
 
-/* The agent interposes it. In its own slots such an address is only that of
-   code which looks the name up at the first call. */
-static int is_of_agent(const struct object *object, const void *address) {
-  const void *agent = base_of(dlsym(RTLD_DEFAULT, "hotjit_start"));
-  return agent && base_of(address) == agent &&
-         base_of(object->map->l_ld) != agent;
-}
-
 static void bind_slot(const struct object *object, void *libraries,
                       const ElfW(Rela) * relocation) {
   unsigned type = ELF64_R_TYPE(relocation->r_info);
@@ -151,19 +139,23 @@ static void bind_slot(const struct object *object, void *libraries,
        type != R_X86_64_64) ||
       symbol->st_shndx != SHN_UNDEF || symbol->st_name == 0 ||
       relocation->r_addend != 0 ||
+      ELF64_ST_TYPE(symbol->st_info) == STT_OBJECT ||
+      ELF64_ST_TYPE(symbol->st_info) == STT_TLS ||
       is_among(name, of_the_program,
                sizeof(of_the_program) / sizeof(*of_the_program)))
     return;
   wanted = dlsym(libraries, name);
-  if (!wanted || *slot == (uintptr_t)wanted || !is_function(wanted) ||
-      is_of_agent(object, (const void *)*slot))
+  if (!wanted || *slot == (uintptr_t)wanted ||
+      (object->agent && base_of((const void *)*slot) == object->agent))
     return;
   write_slot(object, slot, (uintptr_t)wanted);
 }
 
 static void bind(const struct link_map *map, void *libraries) {
   struct object object;
+  const void *agent = base_of(dlsym(RTLD_DEFAULT, "hotjit_start"));
   read_object(map, &object);
+  object.agent = agent == base_of(map->l_ld) ? NULL : agent;
   if (!object.symbols || !object.strings)
     return;
   for (int i = 0; i != 2; ++i)
