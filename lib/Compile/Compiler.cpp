@@ -85,64 +85,6 @@ llvm::Expected<CompileResult> Compiler::compile(const TranslationUnit &Unit,
   return Run.run(/*Only=*/nullptr, Cancel, Doubt);
 }
 
-llvm::Expected<std::optional<CompileResult>>
-Compiler::compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
-                        const BodiesRequest &Request, std::string &Why,
-                        const CancelFlag *Cancel) {
-  if (!Request.Header.empty())
-    return compileInHeader(Unit, Texts, Request, Why, Cancel);
-  std::shared_ptr<const Preamble> Start; // lives as long as Run
-  // As the compile before left them; made anew when this one is done.
-  std::unique_ptr<HeadStart> Ahead = S->Ahead.take(Unit.Path);
-  llvm::scope_exit Discard([&] { S->Ahead.discard(std::move(Ahead)); });
-  CompileRun Run(Unit, Texts);
-  std::shared_ptr<const SourceText> Before = Request.OldTexts.find(Unit.Path);
-  std::unique_ptr<llvm::MemoryBuffer> Text = Run.mainText();
-  if (!Before || !Text) {
-    Why = "the text of the unit's file is not kept";
-    return std::nullopt;
-  }
-  // Reading the command takes longer than comparing the texts.
-  Start = S->Kept.find(Unit, Text->getBuffer(), Texts, ~0U);
-  if (!Start)
-    if (llvm::Error E = Run.prepare(S->Started))
-      return std::move(E);
-  std::optional<BodyMatch> Match = matchBodies(
-      *Before->text(), Request.Old.Text, Text->getBuffer(),
-      Start ? Start->language() : Run.Invocation->getLangOpts(), Why);
-  std::optional<PartialPlan> Plan =
-      Match ? planPartial(Request, std::move(*Match), Why) : std::nullopt;
-  if (!Plan)
-    return std::nullopt;
-  if (Start && Start->length() > Plan->firstParsed())
-    Start = S->Kept.find(Unit, Text->getBuffer(), Texts, Plan->firstParsed());
-  S->noteEdit(Unit.Path, {Unit.Path, Plan->Bodies.Touched.front(),
-                          Plan->firstBody(), Request.Needed});
-
-  std::optional<CompileResult> Result;
-  if (Ahead &&
-      Ahead->serves(Unit, Texts, Text->getBuffer(), Start.get(), *Plan))
-    Result = Ahead->finish(*Plan, Text->getBuffer(), Cancel, Why);
-  S->HeadStartsUsed += Result.has_value();
-  if (!Result) {
-    if (Start)
-      Run.Invocation = Start->start(Run.files(), std::move(Text));
-    else if (!Run.Invocation)
-      if (llvm::Error E = Run.prepare(S->Started))
-        return std::move(E);
-    prepareForBodies(*Run.Invocation);
-    auto Made = Run.run(&*Plan, Cancel, Why);
-    if (!Made)
-      return Made.takeError();
-    Result = std::move(*Made);
-  }
-  if (!Why.empty() ||
-      (Result->Unit &&
-       !completeFacts(*Result->Unit, *Plan, *Result->Unit->Code.Module, Why)))
-    return std::nullopt;
-  return Result;
-}
-
 /// What stands below the #include that leads to the header means nothing to the
 /// bodies in it, so the unit may end there. Its text then; none: it may not.
 static std::optional<std::string>
@@ -159,41 +101,58 @@ endBehindHeader(const CompileRun &Run, const BodiesRequest &Request) {
   return Text->getBuffer().take_front(*End).str();
 }
 
-llvm::Expected<std::optional<CompileResult>> Compiler::compileInHeader(
-    const TranslationUnit &Unit, const TextSnapshot &Texts,
-    const BodiesRequest &Request, std::string &Why, const CancelFlag *Cancel) {
+llvm::Expected<std::optional<CompileResult>>
+Compiler::compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
+                        const BodiesRequest &Request, std::string &Why,
+                        const CancelFlag *Cancel) {
+  const bool IsOwn = Request.Header.empty();
+  std::shared_ptr<const Preamble> Start; // lives as long as Run
+  // As the compile before left them; made anew when this one is done.
   std::unique_ptr<HeadStart> Ahead = S->Ahead.take(Unit.Path);
   llvm::scope_exit Discard([&] { S->Ahead.discard(std::move(Ahead)); });
-  const UnitText *Known = Request.Old.textOf(Request.Header);
+  CompileRun Run(Unit, Texts);
+  const UnitText *Known = Request.Old.textOf(Request.file());
   std::shared_ptr<const SourceText> Before =
-      Request.OldTexts.find(Request.Header);
-  std::shared_ptr<const SourceText> Now = Texts.find(Request.Header);
+      Request.OldTexts.find(Request.file());
+  std::shared_ptr<const SourceText> Now = Texts.find(Request.file());
   if (!Known || !Before || !Now) {
-    Why = "the header is not known well enough";
+    Why = "the text of the edited file is not known well enough";
     return std::nullopt;
   }
-  CompileRun Run(Unit, Texts);
-  if (llvm::Error E = Run.prepare(S->Started))
-    return std::move(E);
   const std::shared_ptr<const std::string> Kept = Now->text();
   llvm::StringRef Text = *Kept;
+  // Reading the command takes longer than comparing the texts.
+  if (IsOwn)
+    Start = S->Kept.find(Unit, Text, Texts, ~0U);
+  if (!Start)
+    if (llvm::Error E = Run.prepare(S->Started))
+      return std::move(E);
   std::optional<BodyMatch> Match = matchBodies(
-      *Before->text(), *Known, Text, Run.Invocation->getLangOpts(), Why);
+      *Before->text(), *Known, Text,
+      Start ? Start->language() : Run.Invocation->getLangOpts(), Why);
   std::optional<PartialPlan> Plan =
       Match ? planPartial(Request, std::move(*Match), Why) : std::nullopt;
   if (!Plan)
     return std::nullopt;
-  S->noteEdit(Unit.Path, {Request.Header, Plan->Bodies.Touched.front(),
+  if (Start && Start->length() > Plan->firstParsed())
+    Start = S->Kept.find(Unit, Text, Texts, Plan->firstParsed());
+  S->noteEdit(Unit.Path, {Plan->File, Plan->Bodies.Touched.front(),
                           Plan->firstBody(), Request.Needed});
 
   std::optional<CompileResult> Result;
-  if (Ahead && Ahead->serves(Unit, Texts, Text, /*Start=*/nullptr, *Plan))
+  if (Ahead && Ahead->serves(Unit, Texts, Text, Start.get(), *Plan))
     Result = Ahead->finish(*Plan, Text, Cancel, Why);
   S->HeadStartsUsed += Result.has_value();
   if (!Result) {
-    if (std::optional<std::string> Main = endBehindHeader(Run, Request))
-      Run.replace(Run.Invocation->getFrontendOpts().Inputs.front().getFile(),
-                  llvm::MemoryBuffer::getMemBufferCopy(*Main, Unit.Path));
+    if (Start)
+      Run.Invocation = Start->start(Run.files(), Run.mainText());
+    else if (!Run.Invocation)
+      if (llvm::Error E = Run.prepare(S->Started))
+        return std::move(E);
+    if (!IsOwn)
+      if (std::optional<std::string> Main = endBehindHeader(Run, Request))
+        Run.replace(Run.Invocation->getFrontendOpts().Inputs.front().getFile(),
+                    llvm::MemoryBuffer::getMemBufferCopy(*Main, Unit.Path));
     prepareForBodies(*Run.Invocation);
     auto Made = Run.run(&*Plan, Cancel, Why);
     if (!Made)
@@ -204,7 +163,8 @@ llvm::Expected<std::optional<CompileResult>> Compiler::compileInHeader(
       (Result->Unit &&
        !completeFacts(*Result->Unit, *Plan, *Result->Unit->Code.Module, Why)))
     return std::nullopt;
-  Result->Bodies = std::make_shared<BodyMatch>(std::move(Plan->Bodies));
+  if (!IsOwn)
+    Result->Bodies = std::make_shared<BodyMatch>(std::move(Plan->Bodies));
   return Result;
 }
 

@@ -141,11 +141,6 @@ public:
   size_t headStartsUsed() const;
 
 private:
-  llvm::Expected<std::optional<CompileResult>>
-  compileInHeader(const TranslationUnit &Unit, const TextSnapshot &Texts,
-                  const BodiesRequest &Request, std::string &Why,
-                  const CancelFlag *Cancel);
-
   struct State;
   std::unique_ptr<State> S;
 };
