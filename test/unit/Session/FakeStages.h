@@ -32,7 +32,9 @@ public:
   bool HasSyntaxError = false;
   bool FunctionOnStack = false;
   bool BreakpointInEntry = false;
-  bool IsClosed = false; ///< what the unit is in
+  bool IsClosed = false;     ///< what the unit is in
+  bool KnowsHeaders = false; ///< bodies of a header can be compiled alone
+  std::string CannotCompile; ///< the path of a unit
 
   /// What the program sees.
   unsigned LiveGeneration = 0;
@@ -48,7 +50,7 @@ public:
     if (FailAt == Compile)
       return makeError("no such command");
     CompileResult R;
-    if (HasSyntaxError) {
+    if (HasSyntaxError || Unit.Path == CannotCompile) {
       Diagnostic D;
       D.Place = {Unit.Path, 1};
       D.Message = "expected ';'";
@@ -67,14 +69,27 @@ public:
   compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
                 const BodiesRequest &Request, std::string &Why,
                 const CancelFlag *Cancel) override {
-    Why = "not by this test";
-    return std::nullopt;
+    if (!KnowsHeaders || Request.Header.empty()) {
+      Why = "not by this test";
+      return std::nullopt;
+    }
+    auto R = compile(Unit, Texts, Cancel);
+    if (!R)
+      return R.takeError();
+    R->Bodies = std::make_shared<BodyMatch>();
+    return std::optional(std::move(*R));
   }
   llvm::Expected<std::unique_ptr<CompiledUnit>>
-  follow(const TranslationUnit &, const TextSnapshot &, const BodiesRequest &,
-         const LeadUnit &, std::string &) override {
-    return nullptr;
+  follow(const TranslationUnit &Unit, const TextSnapshot &,
+         const BodiesRequest &Request, const LeadUnit &,
+         std::string &) override {
+    auto Made = std::make_unique<CompiledUnit>(Request.Old.facts());
+    Made->Whole = false;
+    Made->Taken = {"f"};
+    Followed.push_back(Unit.Path);
+    return Made;
   }
+  std::vector<std::string> Followed;
   void warm(const TranslationUnit &, const TextSnapshot &,
             std::shared_ptr<const CompiledUnit>) override {}
   void begin(const TranslationUnit &, const TextSnapshot &,
@@ -236,6 +251,7 @@ protected:
   /// The program's say, if it has one.
   std::function<void(const Event &, Session::Consent)> Ask;
   std::unique_ptr<Session> S;
+  ImageUnit Built;
 
   void SetUp() override {
     FS.write("/p/a.c", "a1");
@@ -244,7 +260,9 @@ protected:
   }
 
   /// Problem: of a.c's unit.
-  void start(SessionOptions Options, std::optional<Verdict> Problem = {}) {
+  /// Header: of both units, if not empty.
+  void start(SessionOptions Options, std::optional<Verdict> Problem = {},
+             const std::string &Header = "") {
     Saves Known(FS, Time);
     std::vector<ProjectUnit> Units;
     for (const char *Path : {"/p/a.c", "/p/b.c"}) {
@@ -252,6 +270,11 @@ protected:
       ProjectUnit U;
       U.Unit.Path = Path;
       U.Files = {Path};
+      if (!Header.empty()) {
+        EXPECT_FALSE(bool(Known.keep(Header)));
+        U.Files.insert(Header);
+        U.Built = &Built;
+      }
       if (Units.empty())
         U.Problem = Problem;
       Units.push_back(U);

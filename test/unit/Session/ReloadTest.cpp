@@ -63,6 +63,82 @@ TEST_F(SessionTest, AFailedFileIsStillPartOfTheNextReload) {
   EXPECT_EQ(Told.back().Files, (std::vector<std::string>{"/p/a.c", "/p/b.c"}));
 }
 
+// B24: of two units that include an edited header one is compiled, the other
+// follows; it is compiled when nobody waits, and if it cannot be, that is told.
+class EditedHeader : public SessionTest {
+protected:
+  void SetUp() override {
+    FS.write("/p/h.h", "h1");
+    SessionTest::SetUp();
+    start({}, {}, "/p/h.h");
+    Program.KnowsHeaders = true;
+    save("/p/h.h", "h2"); // What is live is compiled for it.
+    settle();
+    EXPECT_EQ(kinds(), "changed reloaded");
+    EXPECT_EQ(Program.Followed, std::vector<std::string>{"/p/b.c"});
+    rest();
+    Told.clear();
+    Program.CompileCalls = 0;
+  }
+
+  /// Nobody waits: what is of less importance is done, and what it leads to.
+  void rest() {
+    while (!Warms.Jobs.empty()) {
+      Warms.runAll();
+      settle();
+    }
+  }
+};
+
+TEST_F(EditedHeader, IsCompiledOnce) {
+  save("/p/h.h", "h3");
+  settle();
+  EXPECT_EQ(kinds(), "changed reloaded");
+  EXPECT_EQ(Program.CompileCalls, 1);
+  rest();
+  EXPECT_EQ(Program.CompileCalls, 2);
+  EXPECT_EQ(kinds(), "changed reloaded");
+}
+
+TEST_F(EditedHeader, ThatAFollowerCannotCompileIsToldAfterwards) {
+  Program.CannotCompile = "/p/b.c";
+  save("/p/h.h", "h3");
+  settle();
+  EXPECT_EQ(kinds(), "changed reloaded");
+  rest();
+  EXPECT_EQ(kinds(), "changed reloaded diagnostics");
+  EXPECT_EQ(Told.back().File, "/p/b.c");
+  EXPECT_EQ(Told.back().Reload, 2u);
+  // Known from another unit still, it follows again.
+  Program.CannotCompile.clear();
+  save("/p/h.h", "h4");
+  settle();
+  rest();
+  EXPECT_EQ(kinds(), "changed reloaded diagnostics changed reloaded");
+}
+
+TEST_F(EditedHeader, ThatTheLeadCannotCompileFails) {
+  Program.HasSyntaxError = true;
+  save("/p/h.h", "h3");
+  settle();
+  EXPECT_EQ(kinds(), "changed diagnostics failed");
+  EXPECT_EQ(Program.CompileCalls, 1);
+}
+
+// A save that comes before the follower was compiled: it is, from the newer
+// text.
+TEST_F(EditedHeader, IsEditedAgainBeforeTheFollowerWasCompiled) {
+  save("/p/h.h", "h3");
+  settle();
+  save("/p/h.h", "h4");
+  settle();
+  EXPECT_EQ(Program.CompileCalls, 2);
+  Program.CannotCompile = "/p/b.c";
+  rest();
+  EXPECT_EQ(kinds(), "changed reloaded changed reloaded diagnostics");
+  EXPECT_EQ(Told.back().Reload, 3u);
+}
+
 // I1: an edit that cannot be compiled is refused, never "unchanged".
 TEST_F(SessionTest, AUnitWithAProblemIsRefusedWithIt) {
   Verdict Problem;
