@@ -98,6 +98,7 @@ private:
   // Found when somebody asks.
   std::optional<llvm::StringMap<Names>> Naming;
   std::optional<llvm::StringMap<Names>> Holding;
+  unsigned AskedForHolders = 0;
 };
 
 } // namespace
@@ -152,22 +153,25 @@ Names Users::naming(StringRef Symbol) {
   return Naming->lookup(Symbol);
 }
 
-/// Whether debug info may mean Symbol where it names a function so.
-static bool mayMean(StringRef Name, StringRef Symbol,
-                    const CompiledUnit &Text) {
-  const CompiledFunction *F = Text.findFunction(Symbol);
-  return F && (sharedName(Name) == sharedName(Symbol) ||
-               Name == unqualified(F->Name));
+/// Whether debug info may mean Symbol where it lists inlined copies.
+static bool mayHaveCopies(StringRef Symbol, const UnitCase &Unit) {
+  const CompiledFunction *F = Unit.New.findFunction(Symbol);
+  if (!F)
+    return false;
+  const std::string Shared = sharedName(Symbol), Name = unqualified(F->Name);
+  return llvm::any_of(Unit.Built.details().InlinedCopies, [&](const auto &I) {
+    return I.Function == Name || sharedName(I.Function) == Shared;
+  });
 }
 
 Names Users::holding(StringRef Symbol) {
-  // To give every function of the unit its name of debug info takes longer than
-  // all else here, and most functions have no copy.
-  if (llvm::none_of(Unit.Built.details().InlinedCopies, [&](const auto &I) {
-        return mayMean(I.Function, Symbol, Unit.New);
-      }))
-    return {};
   if (!Holding) {
+    // To give every function of the unit its name of debug info takes longer
+    // than all else here, and most functions have no copy. Of many functions
+    // some do.
+    constexpr unsigned Few = 8;
+    if (++AskedForHolders <= Few && !mayHaveCopies(Symbol, Unit))
+      return {};
     Holding.emplace();
     for (const UnitDetails::Inlined &I : Unit.Built.details().InlinedCopies)
       for (StringRef Callee : Functions.meantBy(I.Function))
