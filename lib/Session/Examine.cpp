@@ -85,7 +85,7 @@ public:
 private:
   // Of an optimized unit in which many functions reach one that is refused,
   // each question takes a second; nobody waits for a thousand of them.
-  static constexpr unsigned MostQuestions = 16;
+  static constexpr unsigned MostQuestions = 60;
 
   unsigned Questions = 0;
   std::vector<size_t> settleRefused(ArrayRef<size_t> These,
