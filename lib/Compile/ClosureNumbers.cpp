@@ -9,10 +9,13 @@
 //
 // and everything that belongs to it (what templates made with it, its statics)
 // is renamed with it. Two closures on one line with the same parameters in one
-// function cannot be told apart.
+// function cannot be told apart by that, and of the two the unit may have made
+// only one so far: so what was renamed must have the code that the unit has
+// under its new name.
 
 #include "Compile/ClosureNumbers.h"
 #include "Compile/Diagnostics.h"
+#include "Compile/Fingerprint.h"
 #include "clang/AST/DeclCXX.h"
 #include <map>
 
@@ -149,9 +152,15 @@ llvm::StringSet<> hotjit::renumberClosures(llvm::Module &M,
   // One may get the name that another one has until then.
   for (auto &[V, Name] : Renamed)
     V->setName("");
-  for (auto &[V, Name] : Renamed) {
+  for (auto &[V, Name] : Renamed)
     V->setName(Name);
-    if (V->getName() != Name)
+  Fingerprinter Prints(M);
+  for (auto &[V, Name] : Renamed) {
+    auto *F = llvm::dyn_cast<llvm::Function>(V);
+    const CompiledFunction *Was = Plan.Old.findFunction(Name);
+    bool IsSame =
+        !F || !Was || (!F->isDeclaration() && Prints.function(*F) == Was->Body);
+    if (V->getName() != Name || !IsSame)
       Unknown.insert(V->getName());
   }
   return Unknown;

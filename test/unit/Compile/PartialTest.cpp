@@ -388,6 +388,19 @@ TEST_F(Partial, ABodyWithLambdasIsMadeForAnother) {
   EXPECT_THAT(O.Code, testing::Contains("_Z6hiddenRSt6vectorIiSaIiEEi"));
 }
 
+// The unit has code for one of the two so far; the other must not be taken for
+// it.
+TEST_F(Partial, RefusesALambdaThatLooksLikeAKnownOne) {
+  std::string Text = "auto a = [](int x) { return x; }; auto b = [](int x) { "
+                     "return -x; };\nint f(int n) { return a(n); }\n"
+                     "int g(int n) { return n; }\n";
+  Outcome O = editCXX(Text, with(Text, "{ return n; }", "{ return b(n); }"));
+  EXPECT_FALSE(O.Partial);
+  EXPECT_THAT(O.Why, HasSubstr("has no name"));
+  O = editCXX(Text, with(Text, "{ return n; }", "{ return a(n); }"));
+  EXPECT_TRUE(O.Partial) << O.Why;
+}
+
 TEST_F(Partial, RefusesLambdasThatLookAlike) {
   std::string Text = "auto a = [](int x) { return x; }; auto b = [](int x) { "
                      "return -x; };\nint f(int n) { return a(n) + b(n); }\n";
