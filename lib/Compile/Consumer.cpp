@@ -52,6 +52,8 @@ void UnitConsumer::takeModule() {
 
 namespace {
 
+/// Which files are entered, and where in them __LINE__ is written into the
+/// code.
 class LineWatch final : public clang::PPCallbacks {
 public:
   LineWatch(clang::Preprocessor &P, LineUses &Lines)

@@ -74,10 +74,6 @@ factsOf(const std::vector<std::string> &Edited, const CompiledUnit &Old,
   std::set<std::string> Seen(Edited.begin(), Edited.end());
   std::set<std::string> Data;
   std::deque<std::string> Work(Edited.begin(), Edited.end());
-  auto IsMade = [&](StringRef Symbol) {
-    const llvm::GlobalValue *V = Lead.Code.Module->getNamedValue(Symbol);
-    return V && !V->isDeclaration();
-  };
   while (!Work.empty()) {
     const CompiledFunction *F = Lead.findFunction(Work.front());
     Work.pop_front();
@@ -85,10 +81,11 @@ factsOf(const std::vector<std::string> &Edited, const CompiledUnit &Old,
       return nullptr;
     Made->Functions.push_back(*F);
     for (const std::string &Callee : F->Functions) {
-      if (Old.findFunction(Callee) || !IsMade(Callee))
-        continue;
       const CompiledFunction *New = Lead.findFunction(Callee);
-      if (!New || New->Linkage != SymbolLinkage::Inline)
+      if (Old.findFunction(Callee) || !New ||
+          New->Linkage == SymbolLinkage::External)
+        continue; // The unit had it, or it is another one's.
+      if (New->Linkage == SymbolLinkage::Internal)
         return nullptr;
       if (Seen.insert(Callee).second)
         Work.push_back(Callee);
@@ -97,10 +94,11 @@ factsOf(const std::vector<std::string> &Edited, const CompiledUnit &Old,
   }
   for (const CompiledVariable &V : Lead.Variables) {
     bool IsLocal = Seen.count(V.Function);
-    if (V.Unnamed || (!IsLocal && (!Data.count(V.Symbol) || !IsMade(V.Symbol) ||
-                                   Old.findVariable(V.Symbol))))
+    bool IsNamed = Data.count(V.Symbol) && !Old.findVariable(V.Symbol);
+    if (V.Unnamed || V.Linkage == SymbolLinkage::External ||
+        (!IsLocal && !IsNamed))
       continue;
-    if (V.Linkage != SymbolLinkage::Inline)
+    if (V.Linkage == SymbolLinkage::Internal)
       return nullptr;
     Made->Variables.push_back(V);
     if (const CompiledVariable *Guard = Lead.findVariable(V.Guard))

@@ -16,8 +16,11 @@ const std::string Header = "/src/prices.h";
 const std::string Prices = R"(
 #ifndef PRICES_H
 #define PRICES_H
+static inline int alone(int n) { return -n; }
 inline int rounded(int n) { return n / 10 * 10; }
 inline int never(int n) { static int Calls = 3; return Calls += n; }
+inline int known(int n) { return n + 7; }
+inline int Total = 0;
 inline int price(int n) { return FACTOR * n; }
 inline int counted(int n) { static int Calls; return ++Calls + n; }
 static inline int fee(int n) { return n + 1; }
@@ -30,8 +33,10 @@ struct Shop {
 )";
 const std::string Factor = "#define FACTOR 3\n#include \"prices.h\"\n";
 const std::string First =
-    Factor + "int first(int n) { return price(n) + counted(n) + fee(n); }\n"
-             "int worth(Shop s) { return s.worth() + line(1); }\n";
+    Factor +
+    "int first(int n) { return price(n) + counted(n) + fee(n); }\n"
+    "int minus(int n) { return alone(n); }\n"
+    "int worth(Shop s) { return s.worth() + line(1) + known(Total); }\n";
 const std::string Second =
     Factor +
     "#include <string>\n"
@@ -90,7 +95,7 @@ TEST_F(Follow, ABody) {
   auto Unit = edit("FACTOR * n", "FACTOR *\n 4 * n");
   ASSERT_TRUE(Unit) << Why;
   EXPECT_EQ(Unit->Taken, (std::vector<std::string>{"_Z4linei", "_Z5pricei"}));
-  EXPECT_EQ(Unit->findFunction("_ZNK4Shop5worthEv")->Place.Line, 13u);
+  EXPECT_EQ(Unit->findFunction("_ZNK4Shop5worthEv")->Place.Line, 16u);
   EXPECT_EQ(Unit->textOf(Header)->LineUses.size(), 1u);
 }
 
@@ -102,6 +107,14 @@ TEST_F(Follow, WhatABodyUsesForTheFirstTime) {
     return llvm::is_contained(B.Symbols, "_Z5neveri");
   }));
   EXPECT_TRUE(edit("price(n) + 1", "price(n) + (&rounded != nullptr)")) << Why;
+}
+
+// The lead has code for it from before, so none is made.
+TEST_F(Follow, WhatOnlyTheLeadUsedBefore) {
+  EXPECT_TRUE(edit("FACTOR * n", "known(n)")) << Why;
+  EXPECT_TRUE(edit("FACTOR * n", "(Total += n)")) << Why;
+  EXPECT_FALSE(edit("FACTOR * n", "alone(n)"));
+  EXPECT_THAT(Why, HasSubstr("each unit has for itself"));
 }
 
 TEST_F(Follow, AStaticOfABody) {
