@@ -135,6 +135,8 @@ struct ImageThreadLocal {
 };
 
 enum class Producer { GCC, Clang, Other };
+/// "gcc", "clang", "other".
+const char *spell(Producer P);
 
 struct ImageUnit {
   std::string Path;      ///< absolute, symbolic links resolved where it exists

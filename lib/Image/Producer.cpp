@@ -38,6 +38,18 @@ static std::optional<unsigned> optimizationLevel(StringRef Option) {
   return std::min(Level, 3u);
 }
 
+const char *spell(Producer P) {
+  switch (P) {
+  case Producer::GCC:
+    return "gcc";
+  case Producer::Clang:
+    return "clang";
+  case Producer::Other:
+    break;
+  }
+  return "other";
+}
+
 ProducerFacts parseProducer(StringRef Text) {
   ProducerFacts Facts;
   if (isGCC(Text))

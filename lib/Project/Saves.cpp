@@ -50,10 +50,6 @@ llvm::Error Saves::keepAll(const std::set<std::string> &Paths) {
   return Problems;
 }
 
-void Saves::alias(StringRef Link, StringRef Path) {
-  Aliases[Link] = Path.str();
-}
-
 std::map<std::string, Nanoseconds> Saves::filesOf(const FileEvents &Events) {
   // What was missed before keeps the time of its own event: the clock of a
   // change starts at the save.
@@ -62,13 +58,9 @@ std::map<std::string, Nanoseconds> Saves::filesOf(const FileEvents &Events) {
   if (Events.Rescan)
     for (const auto &Entry : Known.files())
       Files.try_emplace(Entry.getKey().str(), Time);
-  for (const std::string &Path : Events.Paths) {
+  for (const std::string &Path : Events.Paths)
     if (Known.find(Path))
       Files.try_emplace(Path, Time);
-    auto Alias = Aliases.find(Path);
-    if (Alias != Aliases.end() && Known.find(Alias->second))
-      Files.try_emplace(Alias->second, Time);
-  }
   return Files;
 }
 

@@ -53,9 +53,6 @@ public:
   /// text and is looked at again on the next event, whatever that is about.
   std::optional<ChangeSet> apply(const FileEvents &Events);
   const TextSnapshot &texts() const { return Known; }
-  /// Paths by which the events of a kept file may come: itself, and the link
-  /// through which it was named.
-  void alias(llvm::StringRef Link, llvm::StringRef Path);
 
 private:
   std::map<std::string, Nanoseconds> filesOf(const FileEvents &Events);
@@ -63,7 +60,6 @@ private:
   const FileSystem &FS;
   const Clock &C;
   TextSnapshot Known;
-  llvm::StringMap<std::string> Aliases;
   /// Files that could not be read, with the time of the event that was missed.
   std::map<std::string, Nanoseconds> LookAgain;
 };

@@ -21,20 +21,6 @@ StringRef Checkup::result() const {
   return Partly ? "partly" : "good";
 }
 
-static json::Array strings(const std::vector<std::string> &Texts) {
-  json::Array A;
-  for (const std::string &T : Texts)
-    A.push_back(asUtf8(T));
-  return A;
-}
-
-template <typename T> static json::Array list(const std::vector<T> &Items) {
-  json::Array A;
-  for (const T &I : Items)
-    A.push_back(toJSON(I));
-  return A;
-}
-
 static void addProblem(json::Object &O, const std::string &Code, StringRef Name,
                        const std::string &Text) {
   if (!Code.empty())
@@ -49,7 +35,7 @@ static json::Value toJSON(const CheckedUnit &U) {
   json::Object O{
       {"file", asUtf8(U.File)},         {"compiler", U.Compiler},
       {"optimization", U.Optimization}, {"directory", asUtf8(U.Directory)},
-      {"command", strings(U.Command)},  {"dropped", strings(U.Dropped)}};
+      {"command", asUtf8(U.Command)},   {"dropped", asUtf8(U.Dropped)}};
   addProblem(O, U.Code, "problem", U.Problem);
   return O;
 }
@@ -98,11 +84,14 @@ static bool fromJSON(const json::Value &V, CheckedSystem &S, json::Path P) {
 } // namespace hotjit::wire
 
 json::Value hotjit::wire::toJSON(const Checkup &C) {
-  json::Object O{
-      {"program", asUtf8(C.Program)},   {"result", C.result()},
-      {"commands", asUtf8(C.Commands)}, {"units", list(C.Units)},
-      {"functions", list(C.Functions)}, {"system", list(C.System)},
-      {"notes", strings(C.Notes)},      {"advice", strings(C.Advice)}};
+  json::Object O{{"program", asUtf8(C.Program)},
+                 {"result", C.result()},
+                 {"commands", asUtf8(C.Commands)},
+                 {"units", json::Array(C.Units)},
+                 {"functions", json::Array(C.Functions)},
+                 {"system", json::Array(C.System)},
+                 {"notes", asUtf8(C.Notes)},
+                 {"advice", asUtf8(C.Advice)}};
   addProblem(O, "", "problem", C.Problem);
   return O;
 }

@@ -123,3 +123,10 @@ json::Value hotjit::wire::makeResponse(json::Value Id,
 std::string hotjit::wire::asUtf8(StringRef Bytes) {
   return json::isUTF8(Bytes) ? Bytes.str() : json::fixUTF8(Bytes);
 }
+
+json::Array hotjit::wire::asUtf8(const std::vector<std::string> &Texts) {
+  json::Array A;
+  for (const std::string &T : Texts)
+    A.push_back(asUtf8(StringRef(T)));
+  return A;
+}

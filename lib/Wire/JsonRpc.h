@@ -40,6 +40,7 @@ llvm::json::Value makeResponse(llvm::json::Value Id,
 /// Replaces what is not UTF-8: file names and a program's text may hold any
 /// bytes, JSON may not.
 std::string asUtf8(llvm::StringRef Bytes);
+llvm::json::Array asUtf8(const std::vector<std::string> &Texts);
 
 } // namespace hotjit::wire
 

@@ -72,20 +72,6 @@ std::optional<Event::Kind> hotjit::wire::parseEventKind(StringRef Name) {
 
 //===-- Small parts -------------------------------------------------------===//
 
-static json::Array strings(const std::vector<std::string> &Texts) {
-  json::Array A;
-  for (const std::string &T : Texts)
-    A.push_back(asUtf8(T));
-  return A;
-}
-
-template <typename T> static json::Array list(const std::vector<T> &Items) {
-  json::Array A;
-  for (const T &I : Items)
-    A.push_back(toJSON(I));
-  return A;
-}
-
 /// Reads an optional member that counts something.
 static bool mapUnsigned(const json::Value &V, StringLiteral Name, unsigned &Out,
                         json::Path P) {
@@ -197,25 +183,25 @@ static void writeDetails(json::Object &O, const Event &E) {
     O["functions"] = E.Functions;
     O["socket"] = asUtf8(E.Socket);
     O["elapsed_ms"] = E.ElapsedMs;
-    O["stale"] = strings(E.Stale);
-    O["notes"] = strings(E.Notes);
+    O["stale"] = asUtf8(E.Stale);
+    O["notes"] = asUtf8(E.Notes);
     return;
   case Event::Kind::Loaded:
     O["units"] = E.Units;
-    O["stale"] = strings(E.Stale);
-    O["notes"] = strings(E.Notes);
+    O["stale"] = asUtf8(E.Stale);
+    O["notes"] = asUtf8(E.Notes);
     return;
   case Event::Kind::Unloaded:
     O["units"] = E.Units;
     return;
   case Event::Kind::Diagnostics:
     O["file"] = asUtf8(E.File);
-    O["items"] = list(E.Items);
+    O["items"] = json::Array(E.Items);
     O["rendered"] = asUtf8(E.Rendered);
     return;
   case Event::Kind::Reloaded:
   case Event::Kind::Refused:
-    O["verdicts"] = list(E.Verdicts);
+    O["verdicts"] = json::Array(E.Verdicts);
     O["unchanged"] = E.Unchanged;
     return;
   case Event::Kind::Failed:
@@ -226,19 +212,19 @@ static void writeDetails(json::Object &O, const Event &E) {
     O["message"] = asUtf8(E.Message);
     return;
   case Event::Kind::Settled:
-    O["functions"] = strings(E.SettledFunctions);
+    O["functions"] = asUtf8(E.SettledFunctions);
     return;
   case Event::Kind::Crashed:
     O["signal"] = E.Signal;
     O["function"] = asUtf8(E.CrashedFunction);
-    O["backtrace"] = strings(E.Backtrace);
+    O["backtrace"] = asUtf8(E.Backtrace);
     O["action"] = asUtf8(E.Action);
     return;
   case Event::Kind::Unchanged:
   case Event::Kind::Undone:
   case Event::Kind::Redone:
     if (!E.Verdicts.empty())
-      O["verdicts"] = list(E.Verdicts);
+      O["verdicts"] = json::Array(E.Verdicts);
     return;
   case Event::Kind::Changed:
   case Event::Kind::Waiting:
@@ -262,7 +248,7 @@ json::Value hotjit::wire::toJSON(const Event &E) {
   if (E.Generation)
     O["generation"] = *E.Generation;
   if (hasFiles(E.What))
-    O["files"] = strings(E.Files);
+    O["files"] = asUtf8(E.Files);
   if (E.Times)
     O["timings"] = toJSON(*E.Times);
   writeDetails(O, E);
@@ -371,7 +357,7 @@ json::Value hotjit::wire::toJSON(const InitializeReply &I) {
                       {"version", asUtf8(I.Version)},
                       {"pid", I.Pid},
                       {"program", asUtf8(I.Program)},
-                      {"capabilities", strings(I.Capabilities)},
+                      {"capabilities", asUtf8(I.Capabilities)},
                       {"positionEncoding", "utf-8"}};
 }
 
@@ -386,7 +372,7 @@ bool hotjit::wire::fromJSON(const json::Value &V, InitializeReply &Out,
 }
 
 json::Value hotjit::wire::toJSON(const ReloadParams &R) {
-  return json::Object{{"files", strings(R.Files)}};
+  return json::Object{{"files", asUtf8(R.Files)}};
 }
 
 bool hotjit::wire::fromJSON(const json::Value &V, ReloadParams &Out,
@@ -427,7 +413,7 @@ bool hotjit::wire::fromJSON(const json::Value &V, ExplainReply::Entry &Out,
 }
 
 json::Value hotjit::wire::toJSON(const ExplainReply &E) {
-  return json::Object{{"history", list(E.History)}};
+  return json::Object{{"history", json::Array(E.History)}};
 }
 
 bool hotjit::wire::fromJSON(const json::Value &V, ExplainReply &Out,
@@ -454,7 +440,7 @@ bool hotjit::wire::fromJSON(const json::Value &V, FunctionInfo &Out,
 }
 
 json::Value hotjit::wire::toJSON(const FunctionsReply &F) {
-  return json::Object{{"functions", list(F.Functions)}};
+  return json::Object{{"functions", json::Array(F.Functions)}};
 }
 
 bool hotjit::wire::fromJSON(const json::Value &V, FunctionsReply &Out,
@@ -503,11 +489,11 @@ json::Value hotjit::wire::toJSON(const Status &S) {
                       {"superseded_bytes", S.SupersededBytes},
                       {"text_bytes", S.TextBytes},
                       {"parsed_bytes", S.ParsedBytes},
-                      {"ahead", strings(S.Ahead)},
-                      {"dirty", strings(S.Dirty)},
-                      {"functions", list(S.Functions)},
-                      {"pending", strings(S.Pending)},
-                      {"pending_frames", list(S.Frames)}};
+                      {"ahead", asUtf8(S.Ahead)},
+                      {"dirty", asUtf8(S.Dirty)},
+                      {"functions", json::Array(S.Functions)},
+                      {"pending", asUtf8(S.Pending)},
+                      {"pending_frames", json::Array(S.Frames)}};
 }
 
 bool hotjit::wire::fromJSON(const json::Value &V, Status &Out, json::Path P) {
@@ -532,7 +518,7 @@ bool hotjit::wire::fromJSON(const json::Value &V, Status &Out, json::Path P) {
 }
 
 json::Value hotjit::wire::toJSON(const LogReply &L) {
-  return json::Object{{"events", list(L.Events)}};
+  return json::Object{{"events", json::Array(L.Events)}};
 }
 
 bool hotjit::wire::fromJSON(const json::Value &V, LogReply &Out, json::Path P) {

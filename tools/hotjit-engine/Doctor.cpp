@@ -37,18 +37,6 @@ static std::vector<std::string> toVector(const char *const *Strings) {
 
 //===-- Units and functions -----------------------------------------------===//
 
-static const char *spell(Producer P) {
-  switch (P) {
-  case Producer::GCC:
-    return "gcc";
-  case Producer::Clang:
-    return "clang";
-  case Producer::Other:
-    return "other";
-  }
-  return "other";
-}
-
 static const char *spell(Prognosis::Way How) {
   switch (How) {
   case Prognosis::Way::Patchable:

@@ -30,18 +30,6 @@ struct Options {
   bool all() const { return !Units && !Functions && !Variables && !Types; }
 };
 
-const char *spell(Producer P) {
-  switch (P) {
-  case Producer::GCC:
-    return "gcc";
-  case Producer::Clang:
-    return "clang";
-  case Producer::Other:
-    return "other";
-  }
-  return "";
-}
-
 const char *spell(StorageKind K) {
   switch (K) {
   case StorageKind::Address:

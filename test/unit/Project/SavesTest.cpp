@@ -190,16 +190,6 @@ TEST_F(SavesTest, TakesAnEmptyFileForAChange) {
   EXPECT_EQ(known("/p/a.c"), "");
 }
 
-TEST_F(SavesTest, FollowsTheLinkThroughWhichAFileWasNamed) {
-  FS.link("/q/link.c", "/p/a.c");
-  FS.write("/p/a.c", "a2");
-  EXPECT_FALSE(event({"/q/link.c"}));
-  S.alias("/q/link.c", "/p/a.c");
-  std::optional<ChangeSet> Change = event({"/q/link.c"});
-  ASSERT_TRUE(Change);
-  EXPECT_THAT(Change->Files, ElementsAre("/p/a.c"));
-}
-
 TEST_F(SavesTest, TakesTheClockIfTheEventHasNoTime) {
   C.set(42ms);
   FS.write("/p/a.c", "a2");
