@@ -5,6 +5,7 @@
 # and entry decide how %{build} builds the program under test. The tests do not
 # know which mode they run in. scripts/check runs a bounded set of modes.
 
+import ctypes
 import os
 import shlex
 import subprocess
@@ -108,6 +109,10 @@ if subprocess.run(["unshare", "--user", "--map-root-user", "true"],
                   stdout=subprocess.DEVNULL,
                   stderr=subprocess.DEVNULL).returncode == 0:
     config.available_features.add("user-namespace")
+
+# PR_GET_MDWE (prctl(2)): the kernel can deny a process new code, since Linux 6.3.
+if ctypes.CDLL(None).prctl(66, 0, 0, 0, 0) >= 0:
+    config.available_features.add("deny-write-exec")
 
 # The slow suite downloads and builds programs: only when asked for.
 for slow in ("programs", "long"):
