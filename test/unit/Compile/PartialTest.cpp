@@ -1,127 +1,13 @@
-// A unit of which only the edited bodies were compiled must be the unit that a
-// whole compile makes, or be refused.
+// Bodies of a unit's own file, compiled alone; from kept preambles and head
+// starts.
 
-#include "Compile/Agreement.h"
-#include "CompileInMemory.h"
+#include "PartialFixture.h"
 #include <csetjmp>
 
 using namespace hotjit;
 using namespace hotjit::test;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-
-namespace {
-
-struct Outcome {
-  std::unique_ptr<CompiledUnit> Partial; ///< null if refused or in error
-  std::string Why;                       ///< refused
-  std::string Rendered;
-  std::vector<std::string> Code; ///< functions that it has code for
-};
-
-std::vector<std::string> codeOf(const CompiledUnit &Unit) {
-  std::vector<std::string> All;
-  for (const CompiledFunction &F : Unit.Functions)
-    All.push_back(F.Symbol);
-  std::vector<std::string> Missing = Unit.withoutCode(All);
-  std::vector<std::string> Result;
-  for (const std::string &Symbol : All)
-    if (std::find(Missing.begin(), Missing.end(), Symbol) == Missing.end())
-      Result.push_back(Symbol);
-  return Result;
-}
-
-/// Compiles the bodies that make Old to New, from the beginning and from a head
-/// start; what comes out must agree with the whole of New.
-class Partial : public ::testing::Test {
-protected:
-  explicit Partial(CompilerProtection Protection = {})
-      : TheCompiler(std::move(Protection)) {}
-
-  Outcome edit(const std::string &Path, SourceFiles Old, SourceFiles New,
-               const Flags &Options = {}, std::set<std::string> Needed = {}) {
-    TextSnapshot Before = snapshotOf(Old), After = snapshotOf(New);
-    TranslationUnit Unit = unitAt(Path, Options);
-    llvm::Expected<CompileResult> Whole = TheCompiler.compile(Unit, Before);
-    Outcome Result;
-    if (!Whole || !Whole->Unit) {
-      ADD_FAILURE() << (Whole ? Whole->Rendered
-                              : llvm::toString(Whole.takeError()));
-      return Result;
-    }
-    Live = std::move(Whole->Unit);
-    Compiled.know(*Live);
-    return again(Unit, Before, After, std::move(Needed));
-  }
-
-  Outcome again(const TranslationUnit &Unit, const TextSnapshot &Before,
-                const TextSnapshot &After, std::set<std::string> Needed = {}) {
-    if (Warm)
-      TheCompiler.warm(Unit, Before);
-    Outcome First = compileBodies(Unit, Before, After, Needed);
-    TheCompiler.warm(Unit, Before, Live);
-    TheCompiler.begin(Unit, Before, Live);
-    Outcome Second = compileBodies(Unit, Before, After, Needed);
-    EXPECT_EQ(First.Why, Second.Why);
-    EXPECT_EQ(First.Rendered, Second.Rendered);
-    EXPECT_EQ(First.Code, Second.Code);
-    return Second;
-  }
-
-  Outcome compileBodies(const TranslationUnit &Unit, const TextSnapshot &Before,
-                        const TextSnapshot &After,
-                        std::set<std::string> Needed) {
-    Outcome Result;
-    auto Made = TheCompiler.compileBodies(
-        Unit, After, {*Live, Before, std::move(Needed), Header}, Result.Why);
-    if (!Made) {
-      ADD_FAILURE() << llvm::toString(Made.takeError());
-      return Result;
-    }
-    if (!*Made)
-      return Result;
-    Result.Rendered = (*Made)->Rendered;
-    Result.Partial = std::move((*Made)->Unit);
-    if (!Result.Partial)
-      return Result;
-    Result.Code = codeOf(*Result.Partial);
-    llvm::Expected<CompileResult> Whole = TheCompiler.compile(Unit, After);
-    if (!Whole || !Whole->Unit) {
-      ADD_FAILURE() << (Whole ? Whole->Rendered
-                              : llvm::toString(Whole.takeError()));
-      return Result;
-    }
-    EXPECT_EQ(Compiled.disagreement(*Whole->Unit, *Result.Partial), "");
-    return Result;
-  }
-
-  Outcome editC(const std::string &Old, const std::string &New,
-                const Flags &Options = {}, std::set<std::string> Needed = {}) {
-    return edit("/src/a.c", {{"/src/a.c", Old}}, {{"/src/a.c", New}}, Options,
-                std::move(Needed));
-  }
-  Outcome editCXX(const std::string &Old, const std::string &New,
-                  const Flags &Options = {}) {
-    return edit("/src/a.cpp", {{"/src/a.cpp", Old}}, {{"/src/a.cpp", New}},
-                Options);
-  }
-
-  Compiler TheCompiler;
-  Agreement Compiled;
-  std::shared_ptr<CompiledUnit> Live;
-  bool Warm = true;
-  std::string Header; ///< the edited file, if not the unit's own
-};
-
-std::string with(std::string Text, const std::string &From,
-                 const std::string &To) {
-  size_t At = Text.find(From);
-  EXPECT_NE(At, std::string::npos);
-  return Text.replace(At, From.size(), To);
-}
-
-} // namespace
 
 //===-- Bodies ------------------------------------------------------------===//
 
@@ -531,97 +417,6 @@ TEST_F(Partial, AHeaderThatChangedIsReadAnew) {
   ASSERT_TRUE(O.Partial) << O.Why;
 }
 
-//===-- Headers -----------------------------------------------------------===//
-
-static const char *Prices =
-    "#ifndef PRICES_H\n#define PRICES_H\n#include <string.h>\n"
-    "inline int unused(int n) { return n; }\n"
-    "inline int price(int n) { return 3 * n; }\n"
-    "static inline int fee(int n) { static int Calls; return ++Calls + n; }\n"
-    "struct Shop { int n; int worth() const { return price(n) + 1; } };\n"
-    "#endif\n";
-static const char *Market =
-    "#ifdef OFF\n#include <nothing.h>\n#endif\n#include \"prices.h\"\n"
-    "#include <vector>\n"
-    "int market(int n) {\n"
-    "  std::vector<int> All(n, price(n));\n"
-    "  return Shop{n}.worth() + fee(n) + All.size();\n}\n";
-
-TEST_F(Partial, EditsBodiesOfAHeader) {
-  Header = "/src/prices.h";
-  SourceFiles Old = {{"/src/a.cpp", Market}, {Header, Prices}};
-  for (auto [From, To, Symbol] :
-       {std::tuple{"3 * n", "4 * n", "_Z5pricei"},
-        {"3 * n", "\n#define\n", ""},
-        {"price(n) + 1", "price(n) +\n\n2", "_ZNK4Shop5worthEv"},
-        {"price(n) + 1", "price(unused(n)) + strlen(\"x\")", ""},
-        {"++Calls + n", "++Calls - n", "_ZL3feei"}}) {
-    SourceFiles New = Old;
-    New[Header] = with(Old[Header], From, To);
-    Outcome O = edit("/src/a.cpp", Old, New);
-    if (llvm::StringRef(To).contains("define")) {
-      EXPECT_THAT(O.Why, HasSubstr("directive"));
-      continue;
-    }
-    ASSERT_TRUE(O.Partial) << To << ": " << O.Why << O.Rendered;
-    if (*Symbol)
-      EXPECT_THAT(O.Code, ElementsAre(Symbol));
-    else
-      EXPECT_THAT(O.Code, ElementsAre("_Z6unusedi", "_ZNK4Shop5worthEv"));
-    // The file itself is edited next, and then the header again.
-    Live = std::move(O.Partial);
-    SourceFiles Next = New;
-    Next["/src/a.cpp"] =
-        with(Market, "+ All.size()", "+ All.size() + unused(1)");
-    TranslationUnit Unit = unitAt("/src/a.cpp", {});
-    std::string Was = std::exchange(Header, "");
-    O = again(Unit, snapshotOf(New), snapshotOf(Next));
-    Header = Was;
-    ASSERT_TRUE(O.Partial) << O.Why << O.Rendered;
-    Live = std::move(O.Partial);
-    SourceFiles Last = Next;
-    Last[Header] = with(Next[Header], "return n; }", "return n + 1; }");
-    O = again(Unit, snapshotOf(Next), snapshotOf(Last));
-    ASSERT_TRUE(O.Partial) << O.Why << O.Rendered;
-    EXPECT_THAT(O.Code, ElementsAre("_Z6unusedi"));
-  }
-}
-
-TEST_F(Partial, ErrorsInABodyOfAHeaderAreTold) {
-  Header = "/src/prices.h";
-  SourceFiles Old = {{"/src/a.cpp", Market}, {Header, Prices}};
-  SourceFiles New = Old;
-  New[Header] = with(Prices, "3 * n", "nothing * n");
-  Outcome O = edit("/src/a.cpp", Old, New);
-  EXPECT_EQ(O.Why, "");
-  EXPECT_FALSE(O.Partial);
-  EXPECT_THAT(O.Rendered, HasSubstr("prices.h:5"));
-}
-
-TEST_F(Partial, AHeaderThatIsReadTwiceIsCompiledWhole) {
-  Header = "/src/list.h";
-  SourceFiles Old = {
-      {"/src/a.cpp", "#define X f\n#include \"list.h\"\n#undef X\n"
-                     "#define X g\n#include \"list.h\"\n"},
-      {Header, "inline int X(int n) { return n; }\nint (*X##_p)(int) = X;\n"}};
-  Old[Header] = "int X(int n) { return n; }\n";
-  SourceFiles New = Old;
-  New[Header] = "int X(int n) { return n + 1; }\n";
-  Outcome O = edit("/src/a.cpp", Old, New);
-  EXPECT_FALSE(O.Partial);
-  EXPECT_THAT(O.Why, HasSubstr("not known well enough"));
-}
-
-TEST_F(Partial, AHeaderOfAnOptimizedUnitIsCompiledWhole) {
-  Header = "/src/prices.h";
-  SourceFiles Old = {{"/src/a.cpp", Market}, {Header, Prices}};
-  SourceFiles New = Old;
-  New[Header] = with(Prices, "3 * n", "4 * n");
-  Outcome O = edit("/src/a.cpp", Old, New, {"-O2"});
-  EXPECT_FALSE(O.Partial);
-  EXPECT_THAT(O.Why, HasSubstr("optimized"));
-}
-
 //===-- Deep preambles ----------------------------------------------------===//
 
 /// Long: 3,000 functions, statics and tables among them, and one that uses
@@ -736,35 +531,6 @@ TEST_F(Partial, GoesOnFromWhereTheLastEditWas) {
   TheCompiler.begin(Unit, Second, Live);
   O = compileBodies(Unit, Second, snapshotOf({{"/src/a.c", Above}}), {});
   EXPECT_TRUE(O.Partial) << O.Why;
-  EXPECT_EQ(TheCompiler.headStartsUsed(), 2u);
-}
-
-TEST_F(Partial, AHeadStartInAHeader) {
-  Header = "/src/prices.h";
-  SourceFiles Old = {{"/src/a.cpp", Market}, {Header, Prices}};
-  SourceFiles Middle = Old;
-  Middle[Header] = with(Prices, "3 * n", "4 * n");
-  Outcome O = edit("/src/a.cpp", Old, Middle);
-  ASSERT_TRUE(O.Partial) << O.Why;
-  EXPECT_EQ(TheCompiler.headStartsUsed(), 1u);
-  Live = std::move(O.Partial);
-  SourceFiles New = Middle;
-  New[Header] = with(Middle[Header], "{ return 4 * n; }",
-                     "{\n  int m = strlen(\"x\");\n  return m * 4 * n;\n}");
-  New[Header] = with(New[Header], "price(n) + 1", "price(n) + 2");
-  TranslationUnit Unit = unitAt("/src/a.cpp", {});
-  O = again(Unit, snapshotOf(Middle), snapshotOf(New));
-  ASSERT_TRUE(O.Partial) << O.Why;
-  EXPECT_THAT(O.Code, ElementsAre("_Z5pricei", "_ZNK4Shop5worthEv"));
-  EXPECT_EQ(TheCompiler.headStartsUsed(), 2u);
-  // Another file of the unit was edited: it would not know.
-  Live = std::move(O.Partial);
-  SourceFiles Other = New;
-  Other["/src/a.cpp"] = with(Market, "+ All.size()", "- All.size()");
-  TheCompiler.begin(Unit, snapshotOf(New), Live);
-  Header = "";
-  O = compileBodies(Unit, snapshotOf(New), snapshotOf(Other), {});
-  ASSERT_TRUE(O.Partial) << O.Why;
   EXPECT_EQ(TheCompiler.headStartsUsed(), 2u);
 }
 
