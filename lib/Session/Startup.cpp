@@ -406,8 +406,8 @@ std::vector<BuiltTexts> hotjit::builtTexts(const FileSystem &FS,
         OfModule[U.Built->Module].push_back({File, Texts.find(File)});
   std::vector<BuiltTexts> Result;
   for (auto &[Module, Files] : OfModule)
-    if (std::string Key = archiveKey(FS, Program.modules()[Module],
-                                     ProjectOptions().Executable);
+    if (std::string Key =
+            archiveKey(FS, Program.modules()[Module], OwnExecutable);
         !Key.empty())
       Result.push_back({std::move(Key), TextSnapshot().with(Files)});
   return Result;

@@ -8,10 +8,13 @@
 
 namespace hotjit {
 
+/// Leads to the executable that this process runs, whatever lies by now where
+/// it was (proc(5)).
+inline constexpr char OwnExecutable[] = "/proc/self/exe";
+
 struct ProjectOptions {
-  /// Leads to the executable that the program runs, whatever lies by now where
-  /// it was.
-  std::string Executable = "/proc/self/exe";
+  /// Another one where a program is looked at that does not run.
+  std::string Executable = OwnExecutable;
   std::string CacheFolder;          ///< of TextArchive
   std::string BuildDirectory;       ///< empty: find it
   std::vector<std::string> Include; ///< globs on absolute paths; empty: all
