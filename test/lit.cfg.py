@@ -110,6 +110,10 @@ if subprocess.run(["unshare", "--user", "--map-root-user", "true"],
                   stderr=subprocess.DEVNULL).returncode == 0:
     config.available_features.add("user-namespace")
 
+# What is compiled in part is compiled whole too, and must be the same.
+if "check" in lit_config.params:
+    config.available_features.add("check-compile")
+
 # PR_GET_MDWE (prctl(2)): the kernel can deny a process new code, since Linux 6.3.
 if ctypes.CDLL(None).prctl(66, 0, 0, 0, 0) >= 0:
     config.available_features.add("deny-write-exec")
