@@ -73,6 +73,7 @@ llvm::Expected<CompileResult> CompileRun::run(const PartialPlan *Only,
   CompileResult Result;
   Compiled = std::make_unique<CompiledUnit>();
   Compiled->Path = Unit.Path;
+  Compiled->Name = Unit.Name;
   Compiled->Code.Context = std::make_unique<llvm::LLVMContext>();
   // Without a handler LLVM ends the process at the first error.
   Compiled->Code.Context->setDiagnosticHandlerCallBack(

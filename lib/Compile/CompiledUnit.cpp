@@ -57,6 +57,7 @@ const UnitText *CompiledUnit::textOf(llvm::StringRef File) const {
 CompiledUnit CompiledUnit::facts() const {
   CompiledUnit Copy;
   Copy.Path = Path;
+  Copy.Name = Name;
   Copy.Functions = Functions;
   Copy.Variables = Variables;
   Copy.Types = Types;

@@ -183,6 +183,8 @@ struct UnitCode {
 /// can be taken once (by Link, which rewrites it).
 struct CompiledUnit {
   std::string Path;
+  std::string Name; ///< as TranslationUnit's
+  const std::string &id() const { return Name.empty() ? Path : Name; }
   FactList<CompiledFunction> Functions; ///< sorted by Symbol
   FactList<CompiledVariable> Variables; ///< sorted by Symbol
   /// Those defined outside system headers, instantiations of their templates

@@ -108,7 +108,7 @@ Compiler::compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
   const bool IsOwn = Request.Header.empty();
   std::shared_ptr<const Preamble> Start; // lives as long as Run
   // As the compile before left them; made anew when this one is done.
-  std::unique_ptr<HeadStart> Ahead = S->Ahead.take(Unit.Path);
+  std::unique_ptr<HeadStart> Ahead = S->Ahead.take(Unit.id());
   llvm::scope_exit Discard([&] { S->Ahead.discard(std::move(Ahead)); });
   CompileRun Run(Unit, Texts);
   const UnitText *Known = Request.Old.textOf(Request.file());
@@ -136,7 +136,7 @@ Compiler::compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
     return std::nullopt;
   if (Start && Start->length() > Plan->firstParsed())
     Start = S->Kept.find(Unit, Text, Texts, Plan->firstParsed());
-  S->noteEdit(Unit.Path, {Plan->File, Plan->Bodies.Touched.front(),
+  S->noteEdit(Unit.id(), {Plan->File, Plan->Bodies.Touched.front(),
                           Plan->firstBody(), Request.Needed});
 
   std::optional<CompileResult> Result;
@@ -186,7 +186,7 @@ static void keepPreambles(CompileRun &Run, Preambles &Kept,
   auto Keep = [&](const UnitText *Above, uint32_t To) {
     if (auto Parsed = Preamble::parse(Unit, *Run.Invocation, Text, Texts,
                                       Run.sharedFiles(), Above, To))
-      Kept.keep(Unit.Path, /*IsDeep=*/Above, std::move(Parsed));
+      Kept.keep(Unit.id(), /*IsDeep=*/Above, std::move(Parsed));
   };
   if (!Start)
     Keep(nullptr, 0);
@@ -213,7 +213,7 @@ void Compiler::warm(const TranslationUnit &Unit, const TextSnapshot &Texts,
     return;
   std::optional<State::Edit> Last;
   if (Live)
-    Last = S->lastEdit(Unit.Path, *Live);
+    Last = S->lastEdit(Unit.id(), *Live);
   if (Last && Last->File != Unit.Path)
     Last.reset();
   keepPreambles(Run, S->Kept, Unit, Texts, *Text, S->Started,
@@ -224,7 +224,7 @@ void Compiler::warm(const TranslationUnit &Unit, const TextSnapshot &Texts,
 void Compiler::begin(const TranslationUnit &Unit, const TextSnapshot &Texts,
                      std::shared_ptr<const CompiledUnit> Live) {
   S->Ahead.sweep();
-  std::optional<State::Edit> Last = S->lastEdit(Unit.Path, *Live);
+  std::optional<State::Edit> Last = S->lastEdit(Unit.id(), *Live);
   if (!Last || S->Kept.limit() == 0)
     return;
   CompileRun Run(Unit, Texts);
@@ -238,7 +238,7 @@ void Compiler::begin(const TranslationUnit &Unit, const TextSnapshot &Texts,
   std::shared_ptr<const Preamble> Start;
   if (IsOwn)
     Start = S->Kept.find(Unit, Text, Texts, Bodies[Last->First].Begin);
-  if (S->Ahead.has(Unit.Path, *Live, Start.get()))
+  if (S->Ahead.has(Unit.id(), *Live, Start.get()))
     return;
   BodyMatch Same;
   Same.Bodies = Bodies;

@@ -71,6 +71,7 @@ factsOf(const std::vector<std::string> &Edited, const CompiledUnit &Old,
         const CompiledUnit &Lead) {
   auto Made = std::make_unique<CompiledUnit>();
   Made->Path = Old.Path;
+  Made->Name = Old.Name;
   std::set<std::string> Seen(Edited.begin(), Edited.end());
   std::set<std::string> Data;
   std::deque<std::string> Work(Edited.begin(), Edited.end());

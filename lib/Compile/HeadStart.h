@@ -59,7 +59,7 @@ public:
   /// Its thread ends within milliseconds.
   bool isFinished() const;
 
-  const std::string &unit() const { return From.Unit.Path; }
+  const std::string &unit() const { return From.Unit.id(); }
   bool isOf(const CompiledUnit &Old, const Preamble *Start) const {
     return From.Old.get() == &Old && From.Start.get() == Start;
   }

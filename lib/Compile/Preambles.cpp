@@ -237,7 +237,7 @@ std::shared_ptr<const Preamble> Preambles::find(const TranslationUnit &Unit,
     std::lock_guard Lock(M);
     for (auto It = Entries.begin(); It != Entries.end();) {
       auto Next = std::next(It);
-      if (It->Unit == Unit.Path) {
+      if (It->Unit == Unit.id()) {
         Candidates.push_back(It->Kept);
         Entries.splice(Entries.begin(), Entries, It);
       }

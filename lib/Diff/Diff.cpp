@@ -315,13 +315,13 @@ static std::vector<std::string> editedTypes(const std::deque<Unit> &Units) {
   return Names;
 }
 
-static void recordWritten(const std::string &Path, const UnitDelta &Delta,
+static void recordWritten(const std::string &Id, const UnitDelta &Delta,
                           Plan &P) {
   for (const auto *Symbols : {&Delta.WrittenBefore, &Delta.WrittenNow})
     for (const std::string &Symbol : *Symbols)
-      P.Written.insert({Path, Symbol});
+      P.Written.insert({Id, Symbol});
   for (auto [Old, New] : Delta.ChangedVariables)
-    P.Written.insert({Path, New->Symbol});
+    P.Written.insert({Id, New->Symbol});
 }
 
 llvm::Expected<PlanOrRefusal> hotjit::diff(llvm::ArrayRef<UnitChange> Changes,
@@ -348,7 +348,7 @@ llvm::Expected<PlanOrRefusal> hotjit::diff(llvm::ArrayRef<UnitChange> Changes,
   for (Unit &U : Units) {
     if (!U.Built)
       continue;
-    recordWritten(U.Change->New->Path, U.Delta, P);
+    recordWritten(U.Change->New->id(), U.Delta, P);
     if (llvm::Error E = tell(U, Changes, Program, All))
       return std::move(E);
     if (!U.Emitted.Unit.Functions.empty() || !U.Emitted.Unit.Variables.empty())
@@ -368,9 +368,9 @@ llvm::Expected<PlanOrRefusal> hotjit::diff(llvm::ArrayRef<UnitChange> Changes,
 void hotjit::recordCommitted(const Plan &P, Adopted &A) {
   A.Written.insert(P.Written.begin(), P.Written.end());
   for (const PlannedUnit &U : P.Units) {
-    A.Units.insert(U.New->Path);
+    A.Units.insert(U.New->id());
     for (const PlannedVariable &V : U.Variables)
       if (V.What == PlannedVariable::Action::Copy)
-        A.SupersededConstants.insert({U.New->Path, V.Symbol});
+        A.SupersededConstants.insert({U.New->id(), V.Symbol});
   }
 }

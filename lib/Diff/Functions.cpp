@@ -77,7 +77,7 @@ static std::vector<std::string> aliasesAt(const ImageFunction &Chosen,
 static const Adopted::Function *addedBefore(const CompiledFunction &F,
                                             const UnitCase &Unit) {
   const auto &Known = Unit.Earlier.Functions;
-  auto It = Known.find({Unit.New.Path, F.Symbol});
+  auto It = Known.find({Unit.New.id(), F.Symbol});
   if (It == Known.end() && F.Linkage != SymbolLinkage::Internal)
     It = Known.find({"", F.Symbol});
   return It == Known.end() ? nullptr : &It->second;
@@ -220,7 +220,7 @@ static std::string definedIn(StringRef Symbol, const UnitCase &Unit) {
   // By another unit, in an earlier generation.
   const auto &Functions = Unit.Earlier.Functions;
   if (Functions.contains({"", Symbol.str()}) &&
-      !Functions.contains({Unit.New.Path, Symbol.str()}))
+      !Functions.contains({Unit.New.id(), Symbol.str()}))
     return "code added since";
   return "";
 }
@@ -254,7 +254,7 @@ static void judgeRemoved(const CompiledFunction &Was, const UnitCase &Unit,
   }
   // What a generation added, the next may take away: its code stays.
   if (Was.Linkage == SymbolLinkage::Inline ||
-      Unit.Earlier.Functions.contains({Unit.New.Path, Was.Symbol}))
+      Unit.Earlier.Functions.contains({Unit.New.id(), Was.Symbol}))
     return;
   Out.push_back(refuse(Was, Reason::FunctionRemoved,
                        "was removed, and other code of the program may call "

@@ -139,7 +139,7 @@ struct Plan {
       Verdicts; ///< one for each function that is not unchanged
   size_t Unchanged = 0;
   std::vector<std::string> Types; ///< names of those that were edited
-  /// Variables local to a file, by unit path and symbol, that need not hold the
+  /// Variables local to a file, by unit and symbol, that need not hold the
   /// initial value of the new text: a text could write them, or another initial
   /// value was edited.
   std::set<std::pair<std::string, std::string>> Written;
@@ -155,8 +155,8 @@ struct Refusal {
 
 using PlanOrRefusal = std::variant<Plan, Refusal>;
 
-/// What earlier generations added to the program, by unit path and symbol;
-/// external names also under the empty path.
+/// What earlier generations added to the program, by unit (its id) and symbol;
+/// external names also under the empty id.
 struct Adopted {
   struct Function {
     ProgramAddr Identity;
@@ -169,12 +169,12 @@ struct Adopted {
   };
   std::map<std::pair<std::string, std::string>, Function> Functions;
   std::map<std::pair<std::string, std::string>, Variable> Variables;
-  /// Constants, by unit path and symbol, of which the program's own data no
+  /// Constants, by unit and symbol, of which the program's own data no
   /// longer is what the live text says: new code is never bound to that.
   std::set<std::pair<std::string, std::string>> SupersededConstants;
   /// See Plan: all since the program started.
   std::set<std::pair<std::string, std::string>> Written;
-  /// Paths of units that have code of an earlier generation: its types are in
+  /// Units that have code of an earlier generation: its types are in
   /// use though the program's debug info does not know them.
   std::set<std::string> Units;
 };

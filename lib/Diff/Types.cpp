@@ -237,7 +237,7 @@ static std::vector<const ImageType *> candidates(const CompiledType &T,
 
 static bool isInUse(const CompiledType &T, const UnitCase &Unit) {
   // An enclosing type may be known where the name of this one is not.
-  return Unit.Earlier.Units.contains(Unit.New.Path) ||
+  return Unit.Earlier.Units.contains(Unit.New.id()) ||
          !candidates(T, Unit.Built).empty();
 }
 

@@ -161,7 +161,7 @@ static std::string definedIn(StringRef Symbol, const UnitCase &Unit) {
       return llvm::sys::path::filename(Program.modules()[I].Path).str();
   const auto &Variables = Unit.Earlier.Variables;
   if (Variables.contains({"", Symbol.str()}) &&
-      !Variables.contains({Unit.New.Path, Symbol.str()}))
+      !Variables.contains({Unit.New.id(), Symbol.str()}))
     return "code added since";
   return "";
 }
@@ -251,7 +251,7 @@ static Placement optimizedAway(const CompiledVariable &V, StringRef Why) {
 static const Adopted::Variable *createdBefore(const CompiledVariable &V,
                                               const UnitCase &Unit) {
   const auto &Known = Unit.Earlier.Variables;
-  auto It = Known.find({Unit.New.Path, V.Symbol});
+  auto It = Known.find({Unit.New.id(), V.Symbol});
   if (It == Known.end() && V.Linkage != SymbolLinkage::Internal)
     It = Known.find({"", V.Symbol});
   return It == Known.end() ? nullptr : &It->second;
@@ -290,7 +290,7 @@ static Placement placeSynthesized(const CompiledVariable &V,
                                   const UnitCase &Unit) {
   if (StringRef(V.Symbol).starts_with("_ZTV") &&
       (Unit.Delta.ChangedConstants.contains(V.Symbol) ||
-       Unit.Earlier.SupersededConstants.contains({Unit.New.Path, V.Symbol})))
+       Unit.Earlier.SupersededConstants.contains({Unit.New.id(), V.Symbol})))
     return planned(V, Action::Copy);
   if (const Adopted::Variable *Before = createdBefore(V, Unit))
     return planned(V, Action::Bind, Before->Address);
@@ -324,7 +324,7 @@ static Placement placeConstant(const CompiledVariable &V,
     return planned(V, Action::Copy);
   if (const Adopted::Variable *Before = createdBefore(V, Unit))
     return planned(V, Action::Bind, Before->Address);
-  if (Unit.Earlier.SupersededConstants.contains({Unit.New.Path, V.Symbol}) ||
+  if (Unit.Earlier.SupersededConstants.contains({Unit.New.id(), V.Symbol}) ||
       isAmbiguousStatic(V, Unit))
     return planned(V, Action::Copy);
   std::vector<const ImageVariable *> Places = Unit.Built.variables(V);
@@ -529,7 +529,7 @@ static bool hasInitialValue(const CompiledVariable &V, const UnitCase &Unit) {
          Was->Linkage == SymbolLinkage::Internal && sameType(*Was, V) &&
          Was->Initializer == V.Initializer && !V.DynamicInitializer &&
          !V.Destructor && V.Guard.empty() &&
-         !Unit.Earlier.Written.contains({Unit.New.Path, V.Symbol}) &&
+         !Unit.Earlier.Written.contains({Unit.New.id(), V.Symbol}) &&
          !Unit.Delta.WrittenBefore.contains(V.Symbol);
 }
 

@@ -187,7 +187,7 @@ std::optional<ProgramAddr> Staging::resolve(size_t Unit, StringRef Name) {
     return Bound->second.Address;
   for (const auto &[UnitAndSymbol, Identity] : Added)
     for (const PlannedUnit &Other : P.Units) {
-      if (UnitAndSymbol != std::pair(Other.New->Path, Name.str()))
+      if (UnitAndSymbol != std::pair(Other.New->id(), Name.str()))
         continue;
       const CompiledFunction *F = Other.New->findFunction(Name);
       if (F && F->Linkage != SymbolLinkage::Internal)
@@ -255,7 +255,7 @@ StagedGeneration Staging::collect(const LoadedObjects &Loaded) const {
       const CompiledFunction *Source = New.findFunction(F.Symbol);
       ProgramAddr Body = Addresses.lookup(F.Body);
       StagedFunction S;
-      S.Unit = New.Path;
+      S.Unit = New.id();
       S.Symbol = F.Symbol;
       S.Name = Source ? Source->displayName() : demangle(F.Symbol);
       S.Identity = F.Identity;
@@ -269,7 +269,7 @@ StagedGeneration Staging::collect(const LoadedObjects &Loaded) const {
     for (const RewrittenVariable &V : Units[I].Created) {
       const CompiledVariable *Source = New.findVariable(V.Symbol);
       Staged.Variables.push_back(
-          {New.Path, V.Symbol, Source ? Source->Name : demangle(V.Symbol),
+          {New.id(), V.Symbol, Source ? Source->Name : demangle(V.Symbol),
            Addresses.lookup(V.Name), V.Size, V.ThreadLocal,
            Source ? Source->Linkage : SymbolLinkage::Internal});
     }

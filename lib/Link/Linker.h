@@ -11,12 +11,12 @@
 
 namespace hotjit {
 
-/// Identities of functions that a plan adds, by unit path and symbol, as Patch
+/// Identities of functions that a plan adds, by unit and symbol, as Patch
 /// reserved them.
 using Identities = std::map<std::pair<std::string, std::string>, ProgramAddr>;
 
 struct StagedFunction {
-  std::string Unit;     ///< path
+  std::string Unit;     ///< CompiledUnit::id()
   std::string Symbol;   ///< as in the unit
   std::string Name;     ///< for people
   ProgramAddr Identity; ///< the entry that callers use, for ever

@@ -283,7 +283,7 @@ void Rewriter::deleteOtherBodies() {
 Expected<ProgramAddr> Rewriter::identityOf(const PlannedFunction &P) const {
   if (P.What == PlannedFunction::Action::Replace)
     return P.Entry;
-  auto Stub = Around.Added.find({Unit.New->Path, P.Symbol});
+  auto Stub = Around.Added.find({Unit.New->id(), P.Symbol});
   if (Stub == Around.Added.end())
     return makeError("'{}' is new and has no stub", P.Symbol);
   return Stub->second;

@@ -21,7 +21,7 @@ using namespace llvm;
 /// The command that the code of the unit which is live was compiled with.
 const TranslationUnit &Session::liveCommand(size_t Unit) const {
   const auto &Commands = Generations[Current].Commands;
-  auto It = Commands.find(Units[Unit].Unit.Path);
+  auto It = Commands.find(Units[Unit].Unit.id());
   return It == Commands.end() ? Units[Unit].Unit : It->second;
 }
 
@@ -29,7 +29,7 @@ const TranslationUnit &Session::liveCommand(size_t Unit) const {
 const TranslationUnit &Session::newCommand(size_t Unit) const {
   if (Ahead.count(Options.CommandsPath))
     return liveCommand(Unit);
-  auto It = OtherCommands.find(Units[Unit].Unit.Path);
+  auto It = OtherCommands.find(Units[Unit].Unit.id());
   return It == OtherCommands.end() ? Units[Unit].Unit : It->second;
 }
 
@@ -91,8 +91,9 @@ bool Session::readCommands() {
         isSameCommand(*Found.front(), U.Unit))
       continue;
     TranslationUnit Command = *Found.front();
+    Command.Name = U.Unit.Name;
     Command.ByGCC = U.Unit.ByGCC;
-    OtherCommands.emplace(U.Unit.Path, std::move(Command));
+    OtherCommands.emplace(U.Unit.id(), std::move(Command));
   }
   bool IsOther = Before.size() != OtherCommands.size() ||
                  !std::equal(Before.begin(), Before.end(),

@@ -21,9 +21,9 @@ using namespace llvm;
 static constexpr Nanoseconds FirstPendingLook = std::chrono::milliseconds(50);
 static constexpr Nanoseconds LongestPendingLook = std::chrono::seconds(5);
 
-const ImageUnit *Session::builtUnit(StringRef Path) const {
+const ImageUnit *Session::builtUnit(StringRef Id) const {
   for (const ProjectUnit &U : Units)
-    if (U.Unit.Path == Path)
+    if (U.Unit.id() == Id)
       return U.Built;
   return nullptr;
 }

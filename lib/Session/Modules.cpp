@@ -27,7 +27,7 @@ static std::optional<std::string> otherLiveText(const ProjectUnit &Unit,
     if (!Mine || !Theirs || Mine->hash() == Theirs->hash())
       continue;
     if (any_of(Units, [&](const ProjectUnit &U) {
-          return !U.Closed && U.Unit.Path != Unit.Unit.Path &&
+          return !U.Closed && U.Unit.id() != Unit.Unit.id() &&
                  U.Files.count(File);
         }))
       return File;
@@ -58,12 +58,12 @@ void Session::takeUp(ProjectUnit Unit, const TextSnapshot &Built) {
       for (const std::string &File : Unit.Files)
         Texts.push_back({File, Built.find(File)});
       G.Texts = G.Texts.with(Texts);
-      G.Compiled.erase(Unit.Unit.Path);
+      G.Compiled.erase(Unit.Unit.id());
     }
   for (const std::string &File : Unit.Files)
     Around.Watch(File);
   auto Known = find_if(Units, [&](const ProjectUnit &U) {
-    return U.Unit.Path == Unit.Unit.Path;
+    return U.Unit.id() == Unit.Unit.id();
   });
   if (Known == Units.end()) {
     Units.push_back(std::move(Unit));
@@ -106,7 +106,7 @@ void Session::moduleClosed(const ImageModule &Module) {
     Warming.erase(I);
     LastNeeded.erase(I);
     for (Live &G : Generations)
-      G.Compiled.erase(U.Unit.Path);
+      G.Compiled.erase(U.Unit.id());
   }
   if (Count == 0)
     return;

@@ -28,7 +28,7 @@ void Session::reinit(StringRef Variable, Answer Done) {
   Live &Now = Generations[Current];
   std::vector<Candidate> Found;
   for (size_t I = 0; I != Units.size(); ++I) {
-    auto It = Now.Compiled.find(Units[I].Unit.Path);
+    auto It = Now.Compiled.find(Units[I].Unit.id());
     if (It == Now.Compiled.end())
       continue; // Never edited, so no initializer was.
     for (const CompiledVariable &V : It->second->Variables)

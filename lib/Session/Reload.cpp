@@ -158,10 +158,10 @@ Session::Live Session::afterwards(const Attempt &A) const {
   Next.Texts = Next.Texts.with(Texts);
   for (const UnitWork &W : A.Work) {
     const TranslationUnit &Built = Units[W.Unit].Unit;
-    Next.Compiled[Built.Path] = W.New;
-    Next.Commands.erase(Built.Path);
+    Next.Compiled[Built.id()] = W.New;
+    Next.Commands.erase(Built.id());
     if (!isSameCommand(W.Command, Built))
-      Next.Commands.emplace(Built.Path, W.Command);
+      Next.Commands.emplace(Built.id(), W.Command);
   }
   return Next;
 }
@@ -209,7 +209,7 @@ std::optional<Event> Session::prepare(Attempt &A, Plan P) {
           Expected<ProgramAddr> Stub = Around.Passes.addStub(U.Module);
           if (!Stub)
             return Stub.takeError();
-          Added[{U.New->Path, F.Symbol}] = *Stub;
+          Added[{U.New->id(), F.Symbol}] = *Stub;
         }
     return Around.Passes.stage(P, Added);
   }();

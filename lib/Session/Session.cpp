@@ -236,12 +236,13 @@ void Session::startCompiling(Attempt &Started) {
   for (UnitWork &W : A->Work) {
     W.LiveCommand = liveCommand(W.Unit);
     W.Command = newCommand(W.Unit);
-    auto It = Now.Compiled.find(Units[W.Unit].Unit.Path);
+    auto It = Now.Compiled.find(Units[W.Unit].Unit.id());
     if (It != Now.Compiled.end())
       W.Old = It->second;
     else if (Units[W.Unit].Added) {
       W.Old = std::make_shared<CompiledUnit>();
       W.Old->Path = Units[W.Unit].Unit.Path;
+      W.Old->Name = Units[W.Unit].Unit.Name;
     } else {
       // Beside the new text, if the machine has another core.
       warm(W.Unit);
@@ -439,7 +440,7 @@ void Session::warm(size_t Unit) {
   Live &Now = Generations[Current];
   const TranslationUnit Command = liveCommand(Unit);
   auto Done = std::make_shared<WarmUp>();
-  if (auto It = Now.Compiled.find(Command.Path); It != Now.Compiled.end())
+  if (auto It = Now.Compiled.find(Command.id()); It != Now.Compiled.end())
     Done->Before = It->second;
   Done->Number = Now.Number;
   Done->Reload = LastReload;
@@ -480,9 +481,9 @@ void Session::warmed(size_t Unit, const WarmUp &Done) {
   if (auto It = Warming.find(Unit);
       It != Warming.end() && It->second == Done.Work)
     Warming.erase(It);
-  const std::string &Path = Units[Unit].Unit.Path;
+  const std::string &Path = Units[Unit].Unit.Path, &Id = Units[Unit].Unit.id();
   Live &Now = Generations[Current];
-  auto Known = Now.Compiled.find(Path);
+  auto Known = Now.Compiled.find(Id);
   std::shared_ptr<CompiledUnit> Here =
       Known == Now.Compiled.end() ? nullptr : Known->second;
   if (Now.Number != Done.Number || Here != Done.Before) {
@@ -491,7 +492,7 @@ void Session::warmed(size_t Unit, const WarmUp &Done) {
     return;
   }
   if (Done.Seen)
-    Now.Compiled[Path] = Done.Seen;
+    Now.Compiled[Id] = Done.Seen;
   if (Done.Seen || !Done.Before || Done.Result.Diagnostics.empty())
     return;
   Around.L.warning("{} does not compile with the header that is live since "
@@ -518,7 +519,7 @@ void Session::compiled(unsigned Id) {
   }
   for (UnitWork &W : A.Work)
     if (W.Old && !(Units[W.Unit].Added && W.Old->Functions.empty()))
-      Generations[Current].Compiled[Units[W.Unit].Unit.Path] = W.Old;
+      Generations[Current].Compiled[Units[W.Unit].Unit.id()] = W.Old;
   learnFiles(A);
   wake();
 }

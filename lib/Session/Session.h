@@ -244,7 +244,7 @@ private:
   void adopt(const Plan &P, const StagedGeneration &Staged, Live &Next) const;
 
   // Frames of bodies that calls do not reach any more, in Frames.cpp.
-  const ImageUnit *builtUnit(llvm::StringRef Path) const;
+  const ImageUnit *builtUnit(llvm::StringRef Id) const;
   std::vector<LeftBody> bodiesOf(const std::vector<Switched> &Functions) const;
   std::vector<std::string> lookAtStacks(std::vector<LeftBody> Left);
   void findFrames(std::vector<PendingFunction> &Functions) const;
@@ -260,7 +260,7 @@ private:
   std::vector<ProjectUnit> Units;
   Saves Known; ///< the files as they are on the disk
   /// The commands that the build has by now, of the units that were built with
-  /// another; by path.
+  /// another; by id.
   std::map<std::string, TranslationUnit> OtherCommands;
   Surroundings Around;
 

@@ -26,9 +26,9 @@ std::vector<Verdict> notPatchable(const Plan &P,
 struct Session::Live {
   unsigned Number = 0;
   TextSnapshot Texts;
-  /// The units as compiled from Texts, as far as somebody asked; by path.
+  /// The units as compiled from Texts, as far as somebody asked; by id.
   std::map<std::string, std::shared_ptr<CompiledUnit>> Compiled;
-  /// The commands of those that were not compiled as they were built; by path.
+  /// The commands of those that were not compiled as they were built; by id.
   std::map<std::string, TranslationUnit> Commands;
   Adopted Added;
   /// Names of functions that do not run the body they were built with, by
