@@ -201,7 +201,7 @@ static llvm::Error tell(const Unit &U, llvm::ArrayRef<UnitChange> Changes,
     if (isThreadInit(F.Symbol) || isThreadWrapper(F.Symbol))
       continue;
     // An inline function that another unit told about already.
-    if (F.Linkage != SymbolLinkage::Internal && All.contains(F.Symbol))
+    if (F.Linkage == SymbolLinkage::Inline && All.contains(F.Symbol))
       continue;
     if (U.Swapped.contains(F.Symbol)) {
       auto V = verdictOnSwapped(F, U, Changes, Program);

@@ -100,6 +100,8 @@ void Emitter::emit(const CompiledFunction &F, Action What,
   P.Symbol = F.Symbol;
   P.What = What;
   P.Entry = Id.Entry;
+  if (Id.Called != Id.Entry)
+    P.Called = Id.Called;
   P.Size = Id.Size;
   P.Kind = Id.Kind;
   // GCC's callers in this unit know which registers the old body leaves alone,
@@ -177,27 +179,40 @@ void Emitter::emitSwapped(const CompiledFunction &F) {
   if (const CompiledFunction *Base = baseVariant(F, Id.Entry)) {
     emitSwapped(*Base);
     Seen.insert(F.Symbol);
-    Out.Unit.BoundFunctions[F.Symbol] = Id.Entry;
+    Out.Unit.BoundFunctions[F.Symbol] = Id.Called;
     return;
   }
   if (!Claimed.Entries.insert(Id.Entry).second) {
     Seen.insert(F.Symbol);
-    Out.Unit.BoundFunctions[F.Symbol] = Id.Entry;
+    Out.Unit.BoundFunctions[F.Symbol] = Id.Called;
     return;
   }
   emit(F, Action::Replace, std::move(Id));
 }
 
+/// The dynamic linker's choice depends on what each module shows to others.
+static constexpr char InTwoModules[] =
+    "is new in two modules of the program, and the dynamic linker would choose "
+    "one of them for both: not supported yet; make it static or restart to "
+    "apply";
+
 void Emitter::emitAdded(const CompiledFunction &F) {
   if (Seen.contains(F.Symbol))
     return;
-  if (F.Linkage != SymbolLinkage::Internal &&
-      !Claimed.Added.insert({Unit.Built.unit().Module, F.Symbol}).second) {
-    Seen.insert(F.Symbol);
-    if (F.Linkage == SymbolLinkage::External)
+  if (F.Linkage != SymbolLinkage::Internal) {
+    auto &In = Claimed.Added[F.Symbol];
+    bool IsFirst = In.insert(Unit.Built.unit().Module).second;
+    if (F.Linkage == SymbolLinkage::External && (!IsFirst || In.size() > 1)) {
+      Seen.insert(F.Symbol);
       refuse(F, Reason::DuplicateSymbol,
-             "is defined by another file of this change too");
-    return; // another unit adds it; Link knows its identity
+             IsFirst ? InTwoModules
+                     : "is defined by another file of this change too");
+      return;
+    }
+    if (!IsFirst) {
+      Seen.insert(F.Symbol);
+      return; // another unit adds it; Link knows its identity
+    }
   }
   emit(F, Action::Add);
 }
@@ -234,7 +249,7 @@ void Emitter::needThreadInit(const CompiledFunction &F) {
     Out.Unit.Functions.push_back(std::move(P));
   } else if (FunctionIdentity Id = identify(F, Unit);
              Id.What == Status::Entry) {
-    Out.Unit.BoundFunctions[F.Symbol] = Id.Entry;
+    Out.Unit.BoundFunctions[F.Symbol] = Id.Called;
   }
 }
 
@@ -247,7 +262,7 @@ void Emitter::bindThreadInit(const CompiledFunction &F) {
   if (Id.What == Status::None && OfUnit && F.AliasOf == OfUnit->Symbol)
     Id = identify(*OfUnit, Unit);
   if (Id.What == Status::Entry) {
-    Out.Unit.BoundFunctions[F.Symbol] = Id.Entry;
+    Out.Unit.BoundFunctions[F.Symbol] = Id.Called;
     return;
   }
   if (Id.What == Status::Ambiguous) {
@@ -302,7 +317,7 @@ void Emitter::needFunction(StringRef Symbol) {
       follow(F->Functions);
       follow(F->Variables);
     } else if (Id.What == Status::Entry)
-      Out.Unit.BoundFunctions[F->Symbol] = Id.Entry;
+      Out.Unit.BoundFunctions[F->Symbol] = Id.Called;
     return; // else Link looks it up
   }
   if (Id.What == Status::Entry && Swapped.contains(F->Symbol)) {
@@ -311,7 +326,7 @@ void Emitter::needFunction(StringRef Symbol) {
   }
   if (Id.What == Status::Entry) {
     Seen.insert(F->Symbol);
-    Out.Unit.BoundFunctions[F->Symbol] = Id.Entry;
+    Out.Unit.BoundFunctions[F->Symbol] = Id.Called;
   } else if (Id.What == Status::Ambiguous) {
     Seen.insert(F->Symbol);
     refuse(*F, Reason::AmbiguousName,
@@ -381,13 +396,21 @@ void Emitter::place(const CompiledVariable &V) {
   const PlannedVariable &P = *Where.Planned;
   bool IsNew = P.What == PlannedVariable::Action::Create;
   bool IsShared = V.Linkage != SymbolLinkage::Internal;
-  // Another unit of the change creates it; Link finds that one. Its guard goes
-  // with it.
-  if (IsNew && IsShared &&
-      !Claimed.Added.insert({Unit.Built.unit().Module, V.Symbol}).second) {
-    if (!V.Guard.empty())
-      Seen.insert(V.Guard);
-    return;
+  if (IsNew && IsShared) {
+    auto &In = Claimed.Added[V.Symbol];
+    bool IsFirst = In.insert(Unit.Built.unit().Module).second;
+    if (IsFirst && In.size() > 1)
+      Out.Refused.push_back(
+          verdictOn(V, VerdictKind::Refused, Reason::DuplicateSymbol,
+                    fmt::format("{}: '{}' {}", placeText(V.Place), V.Name,
+                                InTwoModules)));
+    // Another unit of the change creates it; Link finds that one. Its guard
+    // goes with it.
+    if (!IsFirst || In.size() > 1) {
+      if (!V.Guard.empty())
+        Seen.insert(V.Guard);
+      return;
+    }
   }
   Out.Unit.Variables.push_back(P);
   if (!V.Guard.empty())

@@ -100,6 +100,16 @@ static bool mayBeSpecialized(const CompiledFunction &F, const UnitCase &Unit) {
   return Was && Was->Linkage == SymbolLinkage::Internal && !Was->AddressTaken;
 }
 
+/// Where code of the unit calls Own, its F: by its name, if that is visible.
+static ProgramAddr calledAt(const CompiledFunction &F, const ImageFunction &Own,
+                            const BuiltUnit &Built) {
+  if (F.Linkage == SymbolLinkage::Internal || Built.module().Executable)
+    return Own.Entry;
+  return Built.program()
+      .findSymbol(Built.unit().Module, F.Symbol)
+      .value_or(Own.Entry);
+}
+
 FunctionIdentity hotjit::identify(const CompiledFunction &F,
                                   const UnitCase &Unit) {
   if (std::string Spelled = Unit.Built.spelling(F.Symbol);
@@ -111,7 +121,7 @@ FunctionIdentity hotjit::identify(const CompiledFunction &F,
   FunctionIdentity Id;
   if (const Adopted::Function *Before = addedBefore(F, Unit)) {
     Id.What = Status::Entry;
-    Id.Entry = Before->Identity;
+    Id.Entry = Id.Called = Before->Identity;
     Id.Kind = EntryKind::Patchable;
     Id.Added = true;
     return Id;
@@ -167,6 +177,7 @@ FunctionIdentity hotjit::identify(const CompiledFunction &F,
   }
   Id.What = Status::Entry;
   Id.Entry = Candidates.front()->Entry;
+  Id.Called = calledAt(F, *Candidates.front(), Unit.Built);
   Id.Size = Candidates.front()->Size;
   Id.Kind = Candidates.front()->Kind;
   Id.Aliases = aliasesAt(*Candidates.front(), Unit.Built, F.Symbol);

@@ -57,7 +57,8 @@ struct FunctionIdentity {
   };
   Status What = Status::None;
   ProgramAddr Entry;
-  uint64_t Size = 0; ///< of the program's body, bytes; 0 for a stub
+  ProgramAddr Called; ///< where code of the unit calls it: as PlannedFunction's
+  uint64_t Size = 0;  ///< of the program's body, bytes; 0 for a stub
   EntryKind Kind = EntryKind::Plain;
   bool Added = false; ///< by an earlier generation: a stub of Patch's
   /// Only the symbol table has it: GCC made its code from another function's.
@@ -114,7 +115,8 @@ const CompiledVariable *guardedBy(const CompiledVariable &V,
 /// several of them define is made once.
 struct Claims {
   std::set<ProgramAddr> Entries;
-  std::set<std::pair<size_t, std::string>> Added; ///< module, symbol
+  /// New names that other units may use, with the modules that get them.
+  std::map<std::string, std::set<size_t>> Added;
 };
 struct Emission {
   PlannedUnit Unit;

@@ -85,6 +85,9 @@ struct PlannedFunction {
   std::string Symbol;
   Action What = Action::Replace;
   ProgramAddr Entry; ///< for Replace: the identity, for ever
+  /// For Replace: where code of the unit calls it, if not at Entry: the dynamic
+  /// linker prefers another module's function of the name.
+  std::optional<ProgramAddr> Called;
   uint64_t Size = 0; ///< of the body at Entry, bytes; 0 if Entry is a stub
   EntryKind Kind = EntryKind::Plain;
   /// Same-unit callers made by GCC may keep values in caller-saved registers

@@ -58,7 +58,7 @@ struct Image::State {
   llvm::StringMap<std::vector<size_t>> UnitsByPath;
   std::vector<std::unique_ptr<UnitDetails>> Details; ///< by unit; null: unread
   /// Data that the executable exports: name -> address.
-  std::optional<llvm::StringMap<uint64_t>> ExecutableData;
+  std::optional<llvm::StringMap<uint64_t>> ExecutableExports;
 
   void addModule(ImageModule Module, std::unique_ptr<ElfFile> File,
                  SourcePaths &Resolver);
@@ -68,8 +68,8 @@ struct Image::State {
   void close(size_t Module);
   Expected<const SymbolTable *> readSymbols(size_t Module);
   const SymbolTable *symbols(size_t Module);
-  std::optional<uint64_t> copyInExecutable(size_t Module,
-                                           const ElfSymbol &Symbol);
+  std::optional<uint64_t> preferredInExecutable(size_t Module,
+                                                const ElfSymbol &Symbol);
   const ModuleFile *fileAt(ProgramAddr A, uint64_t &FileAddress) const;
   Error readDetails(size_t Unit);
 };
@@ -124,20 +124,25 @@ const SymbolTable *Image::State::symbols(size_t Module) {
   return nullptr;
 }
 
-/// A variable that a shared object defines and that the executable refers to
-/// without PIC lives in the executable: the linker reserves room for it there
-/// and exports that, and the dynamic linker copies the initial value.
+static bool isShared(SymbolKind Kind) {
+  return Kind == SymbolKind::Data || Kind == SymbolKind::Function;
+}
+
+/// What a shared object defines and the executable exports too is the
+/// executable's. So is a variable that the executable refers to without PIC:
+/// the linker reserves room for it there and exports that, and the dynamic
+/// linker copies the initial value.
 std::optional<uint64_t>
-Image::State::copyInExecutable(size_t Module, const ElfSymbol &Symbol) {
+Image::State::preferredInExecutable(size_t Module, const ElfSymbol &Symbol) {
   bool CanBeMoved = !Modules[Module].Executable && Symbol.Interposable &&
-                    Symbol.Kind == SymbolKind::Data &&
+                    isShared(Symbol.Kind) &&
                     !Files[Module].File->bindsToItself();
   auto Executable =
       llvm::find_if(Modules, [](const ImageModule &M) { return M.Executable; });
   if (!CanBeMoved || Executable == Modules.end())
     return std::nullopt;
-  if (!ExecutableData) {
-    ExecutableData.emplace();
+  if (!ExecutableExports) {
+    ExecutableExports.emplace();
     const ElfFile *File = Files[Executable->Index].File.get();
     Expected<std::vector<ElfSymbol>> Exported =
         File ? File->dynamicSymbols() : std::vector<ElfSymbol>();
@@ -146,11 +151,12 @@ Image::State::copyInExecutable(size_t Module, const ElfSymbol &Symbol) {
       return std::nullopt;
     }
     for (const ElfSymbol &S : *Exported)
-      if (S.Kind == SymbolKind::Data && S.Interposable)
-        ExecutableData->try_emplace(S.Name, S.Address + Executable->LoadBias);
+      if (isShared(S.Kind) && S.Interposable)
+        ExecutableExports->try_emplace(S.Name,
+                                       S.Address + Executable->LoadBias);
   }
-  auto Found = ExecutableData->find(Symbol.Name);
-  if (Found == ExecutableData->end())
+  auto Found = ExecutableExports->find(Symbol.Name);
+  if (Found == ExecutableExports->end())
     return std::nullopt;
   return Found->second;
 }
@@ -194,7 +200,7 @@ Error Image::State::readDetails(size_t Unit) {
     if (!Symbol ||
         Symbol->Address + Modules[Module].LoadBias != V.Address.value())
       continue;
-    if (std::optional<uint64_t> Copy = copyInExecutable(Module, *Symbol))
+    if (std::optional<uint64_t> Copy = preferredInExecutable(Module, *Symbol))
       V.Address = ProgramAddr(*Copy);
   }
   Details[Unit] = std::make_unique<UnitDetails>(std::move(*Read));
@@ -436,7 +442,7 @@ std::optional<ProgramAddr> Image::findSymbol(const ImageModule &Module,
   if (!Found || Found->Kind == SymbolKind::Resolver ||
       Found->Kind == SymbolKind::ThreadLocal)
     return std::nullopt;
-  if (std::optional<uint64_t> Copy = S->copyInExecutable(Index, *Found))
+  if (std::optional<uint64_t> Copy = S->preferredInExecutable(Index, *Found))
     return ProgramAddr(*Copy);
   return ProgramAddr(Found->Address + Module.LoadBias);
 }

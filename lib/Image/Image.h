@@ -218,10 +218,10 @@ public:
   llvm::Expected<const UnitDetails *> details(const ImageUnit &Unit) const;
 
   /// A function or variable by its external name, from Module's own symbol
-  /// table (hidden ones too). A variable of a shared object that the executable
-  /// has a copy of (copy relocation) is the executable's. None for thread-local
-  /// variables (see findThreadLocals), for what Module only imports, and for
-  /// an ifunc, whose symbol is its resolver's: use dlsym(3).
+  /// table (hidden ones too). What a shared object has and the executable
+  /// exports too (its own, or by a copy relocation) is the executable's. None
+  /// for thread-local variables (see findThreadLocals), for what Module only
+  /// imports, and for an ifunc, whose symbol is its resolver's: use dlsym(3).
   std::optional<ProgramAddr> findSymbol(const ImageModule &Module,
                                         llvm::StringRef Symbol) const;
   /// Every function of Module's symbol table that has this name (several for

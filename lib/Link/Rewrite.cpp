@@ -328,7 +328,7 @@ Error Rewriter::publish(const PlannedFunction &P, Function &Body) {
     GlobalAlias::create(GlobalValue::ExternalLinkage, F.Body, &Body);
   // Only an alias has a declaration by this name; the body's own was made.
   if (Function *D = M.getFunction(P.Symbol))
-    bind(*D, P.Symbol, *Identity);
+    bind(*D, P.Symbol, P.Called.value_or(*Identity));
   if (P.NeedsAbiThunk) {
     F.Thunk = F.Body + ".thunk";
     Expected<std::string> Text = makeAbiThunk(Body, F.Body, F.Thunk, Vectors);

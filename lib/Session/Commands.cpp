@@ -85,8 +85,12 @@ bool Session::readCommands() {
   OtherCommands.clear();
   for (const ProjectUnit &U : Units) {
     std::vector<const TranslationUnit *> Found = Now->findUnits(U.Unit.Path);
-    // Listed no more: what the program has of it stays. Several: as at the
-    // start, it is not known which one is meant.
+    if (Found.size() > 1)
+      erase_if(Found, [&](const TranslationUnit *C) {
+        return C->Output != U.Unit.Output;
+      });
+    // Listed no more, or not known which is meant: what the program has of it
+    // stays.
     if (Found.size() != 1 || U.Unit.Arguments.empty() ||
         isSameCommand(*Found.front(), U.Unit))
       continue;

@@ -21,10 +21,10 @@ using namespace llvm;
 static constexpr Nanoseconds FirstPendingLook = std::chrono::milliseconds(50);
 static constexpr Nanoseconds LongestPendingLook = std::chrono::seconds(5);
 
-const ImageUnit *Session::builtUnit(StringRef Id) const {
+const ProjectUnit *Session::unitOf(StringRef Id) const {
   for (const ProjectUnit &U : Units)
     if (U.Unit.id() == Id)
-      return U.Built;
+      return &U;
   return nullptr;
 }
 

@@ -70,8 +70,10 @@ void Session::takeUp(ProjectUnit Unit, const TextSnapshot &Built) {
   } else if (Known->Closed) {
     *Known = std::move(Unit);
   } else {
-    // Two objects hold it: neither copy can be told from the other.
-    Known->Problem = std::move(Unit.Problem);
+    Known->Problem =
+        problem(*Known, Reason::BuiltTwice,
+                "the program has loaded the library that it is in twice; "
+                "reloading both copies is not supported yet");
   }
 }
 

@@ -304,8 +304,9 @@ Event Session::commitReady(Attempt &A, std::optional<Verdict> Objection) {
   for (size_t I = 0; I != P.Verdicts.size(); ++I)
     for (const StagedFunction &F : Staged.Functions)
       if (!F.Added && F.Symbol == P.Verdicts[I].Symbol) {
+        const ProjectUnit *Of = unitOf(F.Unit);
         Next.Functions.push_back(
-            {A.Id, P.Verdicts[I], F.Identity, builtUnit(F.Unit)});
+            {A.Id, P.Verdicts[I], F.Identity, Of ? Of->Built : nullptr});
         VerdictOf.push_back(I);
       }
   std::vector<LeftBody> Left = bodiesOf(Next.Functions);

@@ -157,6 +157,9 @@ Session::unitsToCompile(const std::set<std::string> &Dirty) const {
           return Units[I].Unit.Path == File || Units[I].Files.count(File);
         }))
       Result.push_back(I);
+  // What the program has closed need not change; opened again, it is looked at.
+  if (any_of(Result, [&](size_t I) { return !Units[I].Closed; }))
+    erase_if(Result, [&](size_t I) { return Units[I].Closed; });
   return Result;
 }
 
@@ -685,9 +688,11 @@ SessionStatus Session::status() {
     S.Ahead.push_back(File);
   std::set<std::string> Dirty = dirtyFiles();
   S.Dirty.assign(Dirty.begin(), Dirty.end());
-  for (const auto &[Key, Function] : Now.Replaced)
-    S.Functions.push_back(
-        {Function.first, Key.second, Key.first, Function.second});
+  for (const auto &[Key, Function] : Now.Replaced) {
+    const ProjectUnit *Of = unitOf(Key.first);
+    S.Functions.push_back({Function.first, Key.second,
+                           Of ? Of->Unit.Path : Key.first, Function.second});
+  }
   for (const PendingFunction &P : Pending) {
     S.Pending.push_back(P.Body.Of.Function.Name);
     append_range(S.PendingFrames, P.Frames);

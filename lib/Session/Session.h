@@ -244,7 +244,7 @@ private:
   void adopt(const Plan &P, const StagedGeneration &Staged, Live &Next) const;
 
   // Frames of bodies that calls do not reach any more, in Frames.cpp.
-  const ImageUnit *builtUnit(llvm::StringRef Id) const;
+  const ProjectUnit *unitOf(llvm::StringRef Id) const;
   std::vector<LeftBody> bodiesOf(const std::vector<Switched> &Functions) const;
   std::vector<std::string> lookAtStacks(std::vector<LeftBody> Left);
   void findFrames(std::vector<PendingFunction> &Functions) const;

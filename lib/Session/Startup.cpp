@@ -14,6 +14,7 @@
 #include "Session/Startup.h"
 #include "Project/CommandChange.h"
 #include "Project/Includes.h"
+#include "Session/UnitCommands.h"
 #include "Support/Error.h"
 #include "Support/FmtSupport.h"
 #include "llvm/ADT/STLExtras.h"
@@ -84,34 +85,6 @@ static bool isStale(const FileSystem &FS, const ImageSource &Source,
   return Seconds.count() > Module.FileModified;
 }
 
-/// The unit's command, or why there is none that can be trusted.
-static void assignCommand(ProjectUnit &U, const CompileCommands &Commands,
-                          const Image &Program) {
-  std::string Path = U.Built->Path;
-  U.Unit.Path = Path;
-  std::vector<const TranslationUnit *> Found = Commands.findUnits(Path);
-  if (Found.empty()) {
-    U.Problem = problem(
-        U, Reason::NoCompileCommand,
-        fmt::format("no command for it in {}; build with a compile database "
-                    "(CMAKE_EXPORT_COMPILE_COMMANDS, bear) and start again",
-                    Commands.path()));
-    return;
-  }
-  U.Unit = *Found.front();
-  U.Unit.ByGCC = U.Built->By == Producer::GCC;
-  if (Found.size() > 1)
-    U.Problem = problem(U, Reason::BuiltTwice,
-                        fmt::format("{} has {} different commands for it; "
-                                    "which one this program was built with is "
-                                    "not known",
-                                    Commands.path(), Found.size()));
-  else if (Program.findUnits(Path).size() > 1)
-    U.Problem = problem(U, Reason::BuiltTwice,
-                        "the program holds it twice; reloading both copies is "
-                        "not supported yet");
-}
-
 static bool isWanted(StringRef Path, ArrayRef<GlobPattern> Include,
                      ArrayRef<GlobPattern> Exclude) {
   auto Matches = [&](const GlobPattern &G) { return G.match(Path); };
@@ -121,15 +94,19 @@ static bool isWanted(StringRef Path, ArrayRef<GlobPattern> Include,
 
 /// The unit that Built is, with its command and the files it may read; nullopt
 /// if the user left it out.
-static std::optional<ProjectUnit>
-makeUnit(const ImageUnit &Built, const CompileCommands &Commands,
-         const Image &Program, IncludeScanner &Scanner,
-         ArrayRef<GlobPattern> Include, ArrayRef<GlobPattern> Exclude) {
+static std::optional<ProjectUnit> makeUnit(const ImageUnit &Built,
+                                           UnitCommands &Commands,
+                                           IncludeScanner &Scanner,
+                                           ArrayRef<GlobPattern> Include,
+                                           ArrayRef<GlobPattern> Exclude) {
   if (!isWanted(Built.Path, Include, Exclude))
     return std::nullopt;
   ProjectUnit U;
   U.Built = &Built;
-  assignCommand(U, Commands, Program);
+  if (auto Problem = Commands.assign(U.Unit, Built))
+    U.Problem = problem(
+        U, Problem->IsUnlisted ? Reason::NoCompileCommand : Reason::BuiltTwice,
+        std::move(Problem->Message));
   if (Built.LTO)
     U.Problem = problem(U, Reason::LinkTimeOptimized,
                         "the program was linked with link-time optimization, "
@@ -281,10 +258,11 @@ Expected<FoundUnits> hotjit::findUnits(const FileSystem &FS,
   for (const TranslationUnit &Unit : Commands->units())
     Found.Listed.insert(Unit.Path);
   IncludeScanner Scanner(FS);
+  UnitCommands OfUnits(FS, Program, *Commands);
   std::set<std::string> Files, Stale;
   for (const ImageUnit *B : Built) {
     std::optional<ProjectUnit> U =
-        makeUnit(*B, *Commands, Program, Scanner, *Include, *Exclude);
+        makeUnit(*B, OfUnits, Scanner, *Include, *Exclude);
     if (!U)
       continue;
     Files.insert(U->Files.begin(), U->Files.end());
@@ -347,7 +325,9 @@ static const ImageUnit *neighbourOf(const TranslationUnit &New,
     if (!Listed.count(Other.Path) || targetFolder(Other) != Target)
       continue;
     std::vector<const ImageUnit *> Built = Program.findUnits(Other.Path);
-    if (Built.size() != 1 ||
+    if (Built.size() > 1)
+      continue; // One of them may be of another target.
+    if (Built.empty() ||
         (Neighbour && Neighbour->Module != Built.front()->Module))
       return nullptr;
     Neighbour = Built.front();
