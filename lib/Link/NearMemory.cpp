@@ -1,12 +1,14 @@
 // New code names the program by 32-bit displacements where it can, and the
 // five bytes at a function's entry can jump no further than that: so each
 // module of the program gets slabs beside it, and each graph that is linked
-// for the module is laid out in one of them, a run of pages per permission.
+// for the module is laid out in one of them.
 //
 // A page is written while it is readable and writable, and gets its final
 // permissions once the graph is fixed up: readable and executable, readable,
 // or readable and writable. Free pages are zero and readable and writable
-// again, so that neighbours merge into one mapping: a process has 65,530.
+// again. A slab has an area for each: neighbours then merge into one mapping,
+// of which a process has 65,530, and everybody who reads /proc/self/maps, we
+// too, reads each of them.
 
 #include "Link/NearMemory.h"
 
@@ -29,8 +31,9 @@ using llvm::orc::ExecutorAddr;
 using llvm::orc::MemLifetime;
 using llvm::orc::MemProt;
 
-// A unit takes some tens of KiB: room for a few hundred, reserved, not backed.
-static constexpr uint64_t SlabSize = 16 << 20;
+// By use. An edit takes a page or two of each, data mostly none: room for some
+// thousand of them, reserved, not backed.
+static constexpr uint64_t AreaSizes[] = {6 << 20, 6 << 20, 4 << 20};
 
 // In-process, a program address is a pointer.
 static char *toPointer(ProgramAddr A) {
@@ -52,36 +55,39 @@ static int protectionBits(MemProt Protection) {
 class NearMemory::InFlight final : public InFlightAlloc {
 public:
   InFlight(NearMemory &Owner, LinkGraph &G, BasicLayout Layout,
-           const JITLinkDylib *Dylib, AddrRange Range, uint64_t StandardSize)
+           const JITLinkDylib *Dylib, Pages Standard, Pages OnlyForFinalization)
       : Owner(Owner), G(G), Layout(std::move(Layout)), Dylib(Dylib),
-        Range(Range), StandardSize(StandardSize) {}
+        Standard(std::move(Standard)),
+        OnlyForFinalization(std::move(OnlyForFinalization)) {}
 
   void finalize(OnFinalizedFunction OnFinalized) override {
     if (Error E = protect())
-      return OnFinalized(joinErrors(std::move(E), Owner.give(Range)));
+      return OnFinalized(joinErrors(std::move(E), giveAll()));
     auto OnRemoval = orc::shared::runFinalizeActions(G.allocActions());
     if (!OnRemoval)
-      return OnFinalized(joinErrors(OnRemoval.takeError(), Owner.give(Range)));
-    // What only finalization needed lies behind the rest.
-    ProgramAddr End = Range.Begin + StandardSize;
-    if (End != Range.End)
-      if (Error E = Owner.give({End, Range.End}))
-        return OnFinalized(std::move(E));
-    auto *F = new Finalized{{Range.Begin, End}, Dylib, std::move(*OnRemoval)};
+      return OnFinalized(joinErrors(OnRemoval.takeError(), giveAll()));
+    if (Error E = Owner.give(OnlyForFinalization))
+      return OnFinalized(std::move(E));
+    auto *F = new Finalized{Standard, Dylib, std::move(*OnRemoval)};
     {
       std::lock_guard Lock(Owner.M);
       Placement &Placed = Owner.Placements[Dylib];
-      Placed.Bytes += F->Range.size();
-      Placed.Ranges.push_back(F->Range);
+      for (AddrRange Range : Standard)
+        Placed.Bytes += Range.size();
+      append_range(Placed.Ranges, Standard);
     }
     OnFinalized(FinalizedAlloc(ExecutorAddr::fromPtr(F)));
   }
 
   void abandon(OnAbandonedFunction OnAbandoned) override {
-    OnAbandoned(Owner.give(Range));
+    OnAbandoned(giveAll());
   }
 
 private:
+  Error giveAll() {
+    return joinErrors(Owner.give(Standard), Owner.give(OnlyForFinalization));
+  }
+
   Error protect() {
     for (auto &[Group, Segment] : Layout.segments()) {
       int Bits = protectionBits(Group.getMemProt());
@@ -102,8 +108,7 @@ private:
   LinkGraph &G;
   BasicLayout Layout;
   const JITLinkDylib *Dylib;
-  AddrRange Range;
-  uint64_t StandardSize;
+  Pages Standard, OnlyForFinalization;
 };
 
 NearMemory::NearMemory() : PageSize(::sysconf(_SC_PAGESIZE)) {}
@@ -111,8 +116,9 @@ NearMemory::NearMemory() : PageSize(::sysconf(_SC_PAGESIZE)) {}
 NearMemory::~NearMemory() {
   for (std::vector<Slab> &OfAnchor : Slabs)
     for (Slab &S : OfAnchor)
-      for (auto [Address, Size] : S.Free)
-        ::munmap(toPointer(ProgramAddr(Address)), Size);
+      for (Area &A : S.Areas)
+        for (auto [Address, Size] : A.Free)
+          ::munmap(toPointer(ProgramAddr(Address)), Size);
 }
 
 void NearMemory::addAnchor(AddrRange Text) {
@@ -155,33 +161,102 @@ void NearMemory::retain() {
   Retaining = true;
 }
 
-Expected<AddrRange> NearMemory::take(const JITLinkDylib *Dylib, uint64_t Size) {
+NearMemory::Use NearMemory::useOf(MemProt Protection) {
+  if ((Protection & MemProt::Exec) != MemProt::None)
+    return Code;
+  return (Protection & MemProt::Write) != MemProt::None ? Data : Constants;
+}
+
+std::optional<AddrRange> NearMemory::takeFrom(Area &A, uint64_t Size) {
+  if (Size == 0)
+    return AddrRange();
+  for (auto I = A.Free.begin(); I != A.Free.end(); ++I) {
+    auto [Address, Room] = *I;
+    if (Room < Size)
+      continue;
+    A.Free.erase(I);
+    if (Room > Size)
+      A.Free[Address + Size] = Room - Size;
+    return AddrRange{ProgramAddr(Address), ProgramAddr(Address + Size)};
+  }
+  return std::nullopt;
+}
+
+void NearMemory::giveTo(Area &A, AddrRange Range) {
+  if (Range.size() == 0)
+    return;
+  auto I = A.Free.emplace(Range.Begin.value(), Range.size()).first;
+  auto Next = std::next(I);
+  if (Next != A.Free.end() && I->first + I->second == Next->first) {
+    I->second += Next->second;
+    A.Free.erase(Next);
+  }
+  if (I != A.Free.begin()) {
+    auto Previous = std::prev(I);
+    if (Previous->first + Previous->second == I->first) {
+      Previous->second += I->second;
+      A.Free.erase(I);
+    }
+  }
+}
+
+/// All or nothing.
+std::optional<std::array<AddrRange, NearMemory::UseCount>>
+NearMemory::takeFrom(Slab &S, const Sizes &Wanted) {
+  std::array<AddrRange, UseCount> Taken;
+  for (size_t I = 0; I != UseCount; ++I) {
+    std::optional<AddrRange> Range = takeFrom(S.Areas[I], Wanted[I]);
+    if (!Range) {
+      while (I-- != 0)
+        giveTo(S.Areas[I], Taken[I]);
+      return std::nullopt;
+    }
+    Taken[I] = *Range;
+  }
+  return Taken;
+}
+
+Expected<NearMemory::Slab> NearMemory::reserve(AddrRange Anchor,
+                                               const Sizes &Wanted) {
+  Sizes OfAreas;
+  uint64_t Total = 0;
+  for (size_t I = 0; I != UseCount; ++I)
+    Total += OfAreas[I] = std::max(AreaSizes[I], Wanted[I]);
+  Expected<AddrRange> Range = reserveNear(Anchor, Total);
+  if (!Range)
+    return Range.takeError();
+  Slab S{*Range, {}};
+  ProgramAddr Next = Range->Begin;
+  for (size_t I = 0; I != UseCount; ++I) {
+    S.Areas[I].Range = {Next, Next + OfAreas[I]};
+    S.Areas[I].Free[Next.value()] = OfAreas[I];
+    Next = Next + OfAreas[I];
+  }
+  return S;
+}
+
+Expected<std::array<AddrRange, NearMemory::UseCount>>
+NearMemory::take(const JITLinkDylib *Dylib, const Sizes &Wanted) {
   std::lock_guard Lock(M);
   auto Placed = Placements.find(Dylib);
   if (Placed == Placements.end() || Placed->second.Anchor >= Slabs.size())
     return makeError("new code is for a module that the program does not have");
   std::vector<Slab> &OfAnchor = Slabs[Placed->second.Anchor];
-  auto TakeFrom = [Size](Slab &S) -> std::optional<AddrRange> {
-    for (auto I = S.Free.begin(); I != S.Free.end(); ++I) {
-      auto [Address, Room] = *I;
-      if (Room < Size)
-        continue;
-      S.Free.erase(I);
-      if (Room > Size)
-        S.Free[Address + Size] = Room - Size;
-      return AddrRange{ProgramAddr(Address), ProgramAddr(Address + Size)};
-    }
-    return std::nullopt;
-  };
   for (Slab &S : OfAnchor)
-    if (std::optional<AddrRange> Range = TakeFrom(S))
-      return *Range;
-  Expected<AddrRange> Fresh =
-      reserveNear(Anchors[Placed->second.Anchor], std::max(SlabSize, Size));
+    if (auto Taken = takeFrom(S, Wanted))
+      return *Taken;
+  Expected<Slab> Fresh = reserve(Anchors[Placed->second.Anchor], Wanted);
   if (!Fresh)
     return Fresh.takeError();
-  OfAnchor.push_back({*Fresh, {{Fresh->Begin.value(), Fresh->size()}}});
-  return *TakeFrom(OfAnchor.back());
+  OfAnchor.push_back(std::move(*Fresh));
+  return *takeFrom(OfAnchor.back(), Wanted);
+}
+
+Error NearMemory::give(ArrayRef<AddrRange> Ranges) {
+  Error Result = Error::success();
+  for (AddrRange Range : Ranges)
+    Result = joinErrors(std::move(Result), give(Range));
+  return Result;
 }
 
 Error NearMemory::give(AddrRange Range) {
@@ -198,54 +273,49 @@ Error NearMemory::give(AddrRange Range) {
 
   std::lock_guard Lock(M);
   for (std::vector<Slab> &OfAnchor : Slabs)
-    for (Slab &S : OfAnchor) {
-      if (!S.Range.contains(Range.Begin))
-        continue;
-      auto I = S.Free.emplace(Range.Begin.value(), Range.size()).first;
-      auto Next = std::next(I);
-      if (Next != S.Free.end() && I->first + I->second == Next->first) {
-        I->second += Next->second;
-        S.Free.erase(Next);
-      }
-      if (I != S.Free.begin()) {
-        auto Previous = std::prev(I);
-        if (Previous->first + Previous->second == I->first) {
-          Previous->second += I->second;
-          S.Free.erase(I);
+    for (Slab &S : OfAnchor)
+      for (Area &A : S.Areas)
+        if (A.Range.contains(Range.Begin)) {
+          giveTo(A, Range);
+          return Error::success();
         }
-      }
-      return Error::success();
-    }
   return makeError("memory at {} is not of a slab", Range.Begin);
 }
 
 void NearMemory::allocate(const JITLinkDylib *Dylib, LinkGraph &G,
                           OnAllocatedFunction OnAllocated) {
   BasicLayout Layout(G);
-  auto Sizes = Layout.getContiguousPageBasedLayoutSizes(PageSize);
-  if (!Sizes)
-    return OnAllocated(Sizes.takeError());
-  AddrRange Range;
-  if (Sizes->total()) {
-    Expected<AddrRange> Taken = take(Dylib, Sizes->total());
-    if (!Taken)
-      return OnAllocated(Taken.takeError());
-    Range = *Taken;
-  }
-  char *Standard = toPointer(Range.Begin);
-  char *OnlyForFinalization = Standard + Sizes->StandardSegs;
+  auto Contiguous = Layout.getContiguousPageBasedLayoutSizes(PageSize);
+  if (!Contiguous) // An alignment of more than a page.
+    return OnAllocated(Contiguous.takeError());
+  // An empty one needs a place within reach, too.
+  auto SizeOf = [this](const BasicLayout::Segment &S) {
+    return alignTo(std::max<uint64_t>(S.ContentSize + S.ZeroFillSize, 1),
+                   PageSize);
+  };
+  Sizes Wanted{};
+  for (auto &[Group, Segment] : Layout.segments())
+    Wanted[useOf(Group.getMemProt())] += SizeOf(Segment);
+  auto Taken = take(Dylib, Wanted);
+  if (!Taken)
+    return OnAllocated(Taken.takeError());
+  Pages Standard, OnlyForFinalization;
+  std::array<AddrRange, UseCount> Left = *Taken;
   for (auto &[Group, Segment] : Layout.segments()) {
-    char *&Next = Group.getMemLifetime() == MemLifetime::Standard
-                      ? Standard
-                      : OnlyForFinalization;
-    Segment.Addr = ExecutorAddr::fromPtr(Next);
-    Segment.WorkingMem = Next;
-    Next += alignTo(Segment.ContentSize + Segment.ZeroFillSize, PageSize);
+    AddrRange &Rest = Left[useOf(Group.getMemProt())];
+    AddrRange Range = {Rest.Begin, Rest.Begin + SizeOf(Segment)};
+    Rest.Begin = Range.End;
+    Segment.WorkingMem = toPointer(Range.Begin);
+    Segment.Addr = ExecutorAddr::fromPtr(Segment.WorkingMem);
+    (Group.getMemLifetime() == MemLifetime::Standard ? Standard
+                                                     : OnlyForFinalization)
+        .push_back(Range);
   }
   if (Error E = Layout.apply())
-    return OnAllocated(joinErrors(std::move(E), give(Range)));
+    return OnAllocated(joinErrors(std::move(E), give(*Taken)));
   OnAllocated(std::make_unique<InFlight>(*this, G, std::move(Layout), Dylib,
-                                         Range, Sizes->StandardSegs));
+                                         std::move(Standard),
+                                         std::move(OnlyForFinalization)));
 }
 
 void NearMemory::deallocate(std::vector<FinalizedAlloc> Allocs,
@@ -262,11 +332,12 @@ void NearMemory::deallocate(std::vector<FinalizedAlloc> Allocs,
       continue;
     Result = joinErrors(std::move(Result),
                         orc::shared::runDeallocActions(F->OnRemoval));
-    Result = joinErrors(std::move(Result), give(F->Range));
+    Result = joinErrors(std::move(Result), give(F->Ranges));
     std::lock_guard Lock(M);
     auto Placed = Placements.find(F->Dylib);
     if (Placed != Placements.end())
-      Placed->second.Bytes -= F->Range.size();
+      for (AddrRange Range : F->Ranges)
+        Placed->second.Bytes -= Range.size();
   }
   OnDeallocated(std::move(Result));
 }

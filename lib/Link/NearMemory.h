@@ -2,10 +2,14 @@
 #define HOTJIT_LINK_NEARMEMORY_H
 
 #include "Support/ProgramAddr.h"
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/SmallVector.h"
 #include "llvm/ExecutionEngine/JITLink/JITLinkMemoryManager.h"
+#include <array>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 namespace hotjit {
@@ -46,20 +50,37 @@ public:
 
 private:
   class InFlight;
+  /// What pages are for: one area of a slab each.
+  enum Use { Code, Constants, Data, UseCount };
+  /// A graph's memory: pages by their use.
+  using Pages = llvm::SmallVector<AddrRange, UseCount>;
   /// A graph's memory between finalization and removal.
   struct Finalized {
-    AddrRange Range;
+    Pages Ranges;
     const llvm::jitlink::JITLinkDylib *Dylib;
     std::vector<llvm::orc::shared::WrapperFunctionCall> OnRemoval;
   };
-  struct Slab {
+  struct Area {
     AddrRange Range;
     std::map<uint64_t, uint64_t> Free; ///< address to size, never adjacent
   };
+  struct Slab {
+    AddrRange Range;
+    std::array<Area, UseCount> Areas; ///< by Use
+  };
 
-  llvm::Expected<AddrRange> take(const llvm::jitlink::JITLinkDylib *Dylib,
-                                 uint64_t Size);
+  static Use useOf(llvm::orc::MemProt Protection);
+  static std::optional<AddrRange> takeFrom(Area &A, uint64_t Size);
+  static void giveTo(Area &A, AddrRange Range);
+  /// Sizes by use. The ranges are of one slab.
+  using Sizes = std::array<uint64_t, UseCount>;
+  static std::optional<std::array<AddrRange, UseCount>>
+  takeFrom(Slab &S, const Sizes &Wanted);
+  llvm::Expected<std::array<AddrRange, UseCount>>
+  take(const llvm::jitlink::JITLinkDylib *Dylib, const Sizes &Wanted);
+  llvm::Expected<Slab> reserve(AddrRange Anchor, const Sizes &Wanted);
   llvm::Error give(AddrRange Range);
+  llvm::Error give(llvm::ArrayRef<AddrRange> Ranges);
 
   const uint64_t PageSize;
   mutable std::mutex M; ///< guards everything below

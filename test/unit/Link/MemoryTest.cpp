@@ -95,6 +95,24 @@ TEST_F(GenerationTest, AbandonLeavesNothingBehind) {
   EXPECT_LT(mappings().size(), Before + 5);
 }
 
+// J1: generations lie beside each other, page by page of one permission, and
+// the kernel has one mapping for all of them.
+TEST_F(GenerationTest, AThousandTakeNoMoreMappingsThanOne) {
+  auto Keep = [&] {
+    auto G = stageWithData();
+    ASSERT_TRUE(static_cast<bool>(G)) << toString(G.takeError());
+    EXPECT_EQ(targetOf<int(long)>(*G, "f")(0), 11);
+    G->keep();
+  };
+  for (int I = 0; I != 10; ++I)
+    Keep();
+  size_t Before = mappings().size();
+  for (int I = 0; I != 1000; ++I)
+    Keep();
+  // Arenas of malloc, another slab.
+  EXPECT_LT(mappings().size(), Before + 20);
+}
+
 TEST_F(GenerationTest, FailedStageLeavesNothingBehind) {
   auto Fail = [&] {
     Plan P;
