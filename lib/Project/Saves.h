@@ -29,7 +29,7 @@ struct QuietPolicy {
 
   /// The time at which to commit. Pure. FirstEvent, LastEvent: of this change;
   /// AnotherFileWithin: another project file changed within Quiet before or
-  /// after; Incomplete: the text was empty or did not parse. With neither it is
+  /// after; Incomplete: the text did not parse. With neither it is
   /// LastEvent: at once.
   Nanoseconds commitAt(Nanoseconds FirstEvent, Nanoseconds LastEvent,
                        bool AnotherFileWithin, bool Incomplete) const;

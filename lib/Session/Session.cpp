@@ -551,14 +551,34 @@ void Session::learnFiles(Attempt &A) {
   }
 }
 
+/// An editor that truncates a file is about to write it.
+static bool hasEmptyFile(const std::set<std::string> &Files,
+                         const TextSnapshot &Texts) {
+  return any_of(Files, [&](const std::string &File) {
+    std::shared_ptr<const SourceText> Text = Texts.find(File);
+    return Text && Text->hash() == hashBytes("");
+  });
+}
+
 Nanoseconds Session::commitTime(const Attempt &A) const {
-  bool Incomplete = A.CompileFailed || any_of(A.Files, [&](const auto &File) {
-                      std::shared_ptr<const SourceText> Text =
-                          A.Texts.find(File);
-                      return Text && Text->hash() == hashBytes("");
-                    });
+  // On a busy machine, or under a debugger, it may be long about it.
+  if (hasEmptyFile(A.Files, A.Texts))
+    return A.LastEvent + Options.Quiet.Max;
   return Options.Quiet.commitAt(A.FirstEvent, A.LastEvent, A.AnotherFile,
-                                Incomplete);
+                                A.CompileFailed);
+}
+
+/// Of a text that is not whole the rest may have been written, and its event
+/// not be here yet. True if so: another attempt has begun.
+bool Session::isWrittenOn() {
+  std::shared_ptr<Attempt> A = InFlight;
+  if (!A->CompileFailed && !hasEmptyFile(A->Files, A->Texts))
+    return false;
+  FileEvents Look;
+  Look.Paths.assign(A->Files.begin(), A->Files.end());
+  Look.Time = Around.Time.now();
+  filesChanged(Look);
+  return InFlight != A;
 }
 
 std::optional<Nanoseconds> Session::nextWake() const {
@@ -575,7 +595,7 @@ std::optional<Nanoseconds> Session::nextWake() const {
 void Session::wake() {
   Nanoseconds Now = Around.Time.now();
   if (InFlight && InFlight->Compiled && !InFlight->Ready &&
-      commitTime(*InFlight) <= Now)
+      commitTime(*InFlight) <= Now && !isWrittenOn())
     conclude();
   if (NextPendingLook && *NextPendingLook <= Now)
     watchPending();

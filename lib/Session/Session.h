@@ -219,6 +219,7 @@ private:
   std::optional<Verdict> commandProblem(size_t Unit) const;
   void leaveClosed(const Attempt &A);
   Nanoseconds commitTime(const Attempt &A) const;
+  bool isWrittenOn();
   void conclude();
   void conclude(std::shared_ptr<Attempt> A, Event End);
 

@@ -142,3 +142,28 @@ TEST_F(SessionTest, AnEmptyFileIsNotCommittedAtOnce) {
   settle();
   EXPECT_EQ(Program.live(), "a2");
 }
+
+// E18: whoever truncated it was held up, and so is the event of what it wrote.
+TEST_F(SessionTest, AnEmptyFileIsLookedAtBeforeItsVerdict) {
+  save("/p/a.c", "");
+  FS.write("/p/a.c", "a2");
+  settle(); // finds it
+  settle();
+  EXPECT_EQ(kinds(), "changed failed changed reloaded");
+  EXPECT_EQ(Told[1].Stage, "superseded");
+  EXPECT_EQ(Program.live(), "a2");
+}
+
+// E18: so is a text that does not compile.
+TEST_F(SessionTest, ATextThatDoesNotCompileIsLookedAtBeforeItsVerdict) {
+  Program.HasSyntaxError = true;
+  save("/p/a.c", "a2 {");
+  Compiles.runAll();
+  Program.HasSyntaxError = false;
+  FS.write("/p/a.c", "a2 {}");
+  settle(); // finds it
+  settle();
+  EXPECT_EQ(kinds(), "changed failed changed reloaded");
+  EXPECT_EQ(Told[1].Stage, "superseded");
+  EXPECT_EQ(Program.live(), "a2 {}");
+}
