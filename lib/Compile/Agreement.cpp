@@ -164,12 +164,14 @@ bool Agreement::sameOnNormalPath(ContentHash A, ContentHash B) {
 
 static std::string compare(const CompiledFunction &A,
                            const CompiledFunction &B) {
+  // Of NoUnwind a compile in part sees more, of callees that come later, or
+  // less, where the last call that may throw is gone.
   if (A.Signature != B.Signature || A.Linkage != B.Linkage ||
-      (A.NoUnwind && !B.NoUnwind) || (A.AddressTaken && !B.AddressTaken) ||
-      A.NoReturn != B.NoReturn || A.Virtual != B.Virtual ||
-      A.AlwaysInline != B.AlwaysInline || A.AliasOf != B.AliasOf ||
-      A.Unsupported != B.Unsupported || A.Name != B.Name ||
-      A.HasStackArguments != B.HasStackArguments || A.Variadic != B.Variadic)
+      (A.AddressTaken && !B.AddressTaken) || A.NoReturn != B.NoReturn ||
+      A.Virtual != B.Virtual || A.AlwaysInline != B.AlwaysInline ||
+      A.AliasOf != B.AliasOf || A.Unsupported != B.Unsupported ||
+      A.Name != B.Name || A.HasStackArguments != B.HasStackArguments ||
+      A.Variadic != B.Variadic)
     return "kind";
   // Landing pads name more; what else is named was compared.
   bool SameCode = A.Body == B.Body;

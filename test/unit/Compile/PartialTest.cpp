@@ -210,6 +210,16 @@ TEST_F(Partial, PadsOfAnEarlierEditAreNoDifference) {
   EXPECT_THAT(O.Code, ElementsAre("_Z1gv"));
 }
 
+// The whole sees that f throws nothing any more.
+TEST_F(Partial, TheLastCallThatMayThrowGoes) {
+  std::string Text = "int mayThrow(int);\n"
+                     "int calm(int n) { return n; }\n"
+                     "int f(int n) { mayThrow(n); return calm(n); }\n";
+  Outcome O = editCXX(Text, with(Text, "mayThrow(n);", ""));
+  ASSERT_TRUE(O.Partial) << O.Why;
+  EXPECT_THAT(O.Code, ElementsAre("_Z1fi"));
+}
+
 TEST_F(Partial, VirtualMethods) {
   Outcome O =
       editCXX(Classes, with(Classes, "return extra", "return extra + 1"));
