@@ -81,8 +81,13 @@ bool hotjit::holdsLabels(const llvm::GlobalVariable &V) {
 
 static void append(Text &Out, StringRef S) { Out.append(S.begin(), S.end()); }
 
+/// As letters: its bytes might be taken for what surrounds an attachment.
 static void append(Text &Out, const ContentHash &H) {
-  append(Out, StringRef(reinterpret_cast<const char *>(&H), sizeof(H)));
+  for (unsigned char Byte :
+       StringRef(reinterpret_cast<const char *>(&H), sizeof(H))) {
+    Out.push_back('a' + Byte / 16);
+    Out.push_back('a' + Byte % 16);
+  }
 }
 
 static ContentHash hashText(const Text &T) {
@@ -256,14 +261,16 @@ void Fingerprinter::Normalizer::metadata() {
   }
   StringRef Kind = Rest.take_while(isNameChar);
   Rest = Rest.drop_front(Kind.size());
-  if (!llvm::is_contained(Places, Kind)) {
+  StringRef Behind = Rest;
+  bool HasSlot = Behind.consume_front(" !") && !Behind.consumeInteger(10, Slot);
+  if (!llvm::is_contained(Places, Kind) &&
+      !(Kind == "llvm.loop" && HasSlot && F.isOnlyPlaces(Slot))) {
     Out.push_back('!');
     append(Out, Kind);
     return;
   }
   dropSeparator();
-  Rest.consume_front(" !");
-  Rest = Rest.drop_while(llvm::isDigit);
+  Rest = Behind;
 }
 
 void Fingerprinter::Normalizer::hash() {
@@ -306,12 +313,23 @@ ContentHash Fingerprinter::typeNamed(StringRef Name) {
   return Types[Owned] = hashText(Out);
 }
 
+/// The loops' own nodes hold places in the source.
+static bool isDebugInfo(const llvm::MDOperand &Operand) {
+  return llvm::isa_and_nonnull<llvm::MDNode>(Operand.get()) &&
+         !llvm::isa<llvm::MDTuple>(Operand.get());
+}
+
+/// A loop about which there is nothing to say, but in debug info where it is.
+bool Fingerprinter::isOnlyPlaces(unsigned Slot) const {
+  const llvm::MDNode *N = Nodes.lookup(Slot);
+  return N && llvm::all_of(N->operands(), [&](const llvm::MDOperand &Operand) {
+           return Operand.get() == N || isDebugInfo(Operand);
+         });
+}
+
 void Fingerprinter::appendNode(
     const llvm::MDNode *N, std::string &Out,
     llvm::SmallVectorImpl<const llvm::MDNode *> &Path) {
-  // Debug info: the loops' own nodes hold places in the source.
-  if (!llvm::isa<llvm::MDTuple>(N))
-    return;
   // A loop's node leads to itself: that is how it is told from other loops.
   if (auto It = llvm::find(Path, N); It != Path.end()) {
     Out += '^';
@@ -321,6 +339,8 @@ void Fingerprinter::appendNode(
   Path.push_back(N);
   Out += '{';
   for (const llvm::MDOperand &Operand : N->operands()) {
+    if (isDebugInfo(Operand))
+      continue;
     Out += ',';
     if (const auto *Node =
             llvm::dyn_cast_or_null<llvm::MDNode>(Operand.get())) {

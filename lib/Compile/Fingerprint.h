@@ -53,6 +53,7 @@ private:
   ContentHash contentOf(llvm::GlobalValue &V, Labels L);
   ContentHash typeNamed(llvm::StringRef Name);
   ContentHash nodeInSlot(unsigned Slot);
+  bool isOnlyPlaces(unsigned Slot) const;
   void appendNode(const llvm::MDNode *N, std::string &Out,
                   llvm::SmallVectorImpl<const llvm::MDNode *> &Path);
   ContentHash attributesOf(llvm::AttributeSet Set);
