@@ -23,6 +23,7 @@ struct Compiler::State {
   CompilerProtection Protection;
   Preambles Kept;
   HeadStarts Ahead;
+  std::atomic<size_t> Limit{512u << 20};
   std::atomic<size_t> HeadStartsUsed{0};
 
   /// What was edited last in a unit: it may be edited again.
@@ -48,6 +49,15 @@ struct Compiler::State {
         It->second.First >= Text->Bodies.size())
       return std::nullopt;
     return It->second;
+  }
+
+  /// What is parsed and what waits share the limit; of the unit that was edited
+  /// last both are kept in any case.
+  void keepWithinLimit() {
+    while (Ahead.bytesKept() > Limit && Ahead.dropOldest())
+      ;
+    size_t Waiting = std::min<size_t>(Ahead.bytesKept(), Limit);
+    Kept.setLimit(Limit - Waiting);
   }
 
   bool isIntact() const {
@@ -81,6 +91,20 @@ llvm::Expected<CompileResult> Compiler::compile(const TranslationUnit &Unit,
   CompileRun Run(Unit, Texts);
   if (llvm::Error E = Run.prepare(S->Started))
     return std::move(E);
+  std::string Doubt;
+  return Run.run(/*Only=*/nullptr, Cancel, Doubt);
+}
+
+llvm::Expected<CompileResult> Compiler::learn(const TranslationUnit &Unit,
+                                              const TextSnapshot &Texts,
+                                              const CancelFlag *Cancel) {
+  CompileRun Run(Unit, Texts);
+  if (llvm::Error E = Run.prepare(S->Started))
+    return std::move(E);
+  // Clang keeps to it that code is the same with debug info and without.
+  Run.Invocation->getCodeGenOpts().setDebugInfo(
+      llvm::codegenoptions::NoDebugInfo);
+  Run.Invocation->getDiagnosticOpts().IgnoreWarnings = true;
   std::string Doubt;
   return Run.run(/*Only=*/nullptr, Cancel, Doubt);
 }
@@ -205,8 +229,9 @@ void Compiler::abandon() {
 
 void Compiler::warm(const TranslationUnit &Unit, const TextSnapshot &Texts,
                     std::shared_ptr<const CompiledUnit> Live) {
-  if (S->Kept.limit() == 0)
+  if (S->Limit == 0)
     return;
+  S->keepWithinLimit();
   CompileRun Run(Unit, Texts);
   std::unique_ptr<llvm::MemoryBuffer> Text = Run.mainText();
   if (!Text)
@@ -224,8 +249,9 @@ void Compiler::warm(const TranslationUnit &Unit, const TextSnapshot &Texts,
 void Compiler::begin(const TranslationUnit &Unit, const TextSnapshot &Texts,
                      std::shared_ptr<const CompiledUnit> Live) {
   S->Ahead.sweep();
+  S->keepWithinLimit();
   std::optional<State::Edit> Last = S->lastEdit(Unit.id(), *Live);
-  if (!Last || S->Kept.limit() == 0)
+  if (!Last || S->Limit == 0)
     return;
   CompileRun Run(Unit, Texts);
   std::shared_ptr<const SourceText> Source = Texts.find(Last->File);
@@ -274,4 +300,7 @@ size_t Compiler::bytesKept() const {
   return S->Kept.bytesKept() + S->Ahead.bytesKept();
 }
 size_t Compiler::headStartsUsed() const { return S->HeadStartsUsed; }
-void Compiler::setLimit(size_t Bytes) { S->Kept.setLimit(Bytes); }
+void Compiler::setLimit(size_t Bytes) {
+  S->Limit = Bytes;
+  S->keepWithinLimit();
+}

@@ -101,6 +101,12 @@ public:
                                         const TextSnapshot &Texts,
                                         const CancelFlag *Cancel = nullptr);
 
+  /// The same facts in four fifths of the time: what the program was built from
+  /// is told, not run. Its module has no debug info, the result no warnings.
+  llvm::Expected<CompileResult> learn(const TranslationUnit &Unit,
+                                      const TextSnapshot &Texts,
+                                      const CancelFlag *Cancel = nullptr);
+
   /// The same result in a fraction of the time, but that Unit has code only for
   /// the edited bodies, what they need that the unit never had, and Needed.
   /// nullopt, with Why: compile the whole unit. Errors in the result are those
@@ -133,8 +139,9 @@ public:
   /// threads. Does not wait.
   void abandon();
 
-  /// Bytes that warm() keeps, at most Limit of them: the least recently used
-  /// goes first.
+  /// Bytes that warm() and begin() keep, at most the limit of them: the least
+  /// recently used goes first. What the unit that was edited last needs is kept
+  /// in any case, unless the limit is 0.
   size_t bytesKept() const;
   void setLimit(size_t Bytes);
   /// How often compileBodies() went on from where begin() had a thread wait.

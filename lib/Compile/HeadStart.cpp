@@ -299,13 +299,24 @@ bool HeadStarts::has(StringRef Unit, const CompiledUnit &Old,
 
 void HeadStarts::keep(std::unique_ptr<HeadStart> H) {
   discard(take(H->unit()));
-  std::lock_guard Lock(M);
-  Kept.push_back(std::move(H));
-  if (Kept.size() > MostKept) {
-    Kept.front()->end();
-    Discarded.push_back(std::move(Kept.front()));
-    Kept.erase(Kept.begin());
+  bool TooMany;
+  {
+    std::lock_guard Lock(M);
+    Kept.push_back(std::move(H));
+    TooMany = Kept.size() > MostKept;
   }
+  if (TooMany)
+    dropOldest();
+}
+
+bool HeadStarts::dropOldest() {
+  std::lock_guard Lock(M);
+  if (Kept.size() <= 1)
+    return false;
+  Kept.front()->end();
+  Discarded.push_back(std::move(Kept.front()));
+  Kept.erase(Kept.begin());
+  return true;
 }
 
 void HeadStarts::discard(std::unique_ptr<HeadStart> H) {

@@ -103,6 +103,8 @@ public:
            const Preamble *Start) const;
   /// Replaces the unit's. The oldest of too many is ended.
   void keep(std::unique_ptr<HeadStart> H);
+  /// Ends the oldest, unless it is the last. False: it is.
+  bool dropOldest();
   /// Done with it: it is destroyed by sweep() when it has finished.
   void discard(std::unique_ptr<HeadStart> H);
   void sweep();

@@ -285,11 +285,6 @@ size_t Preambles::bytesKept() const {
   return Bytes;
 }
 
-size_t Preambles::limit() const {
-  std::lock_guard Lock(M);
-  return Limit;
-}
-
 void Preambles::setLimit(size_t NewLimit) {
   std::lock_guard Lock(M);
   Limit = NewLimit;

@@ -82,7 +82,7 @@ public:
   void keep(llvm::StringRef Unit, bool IsDeep,
             std::shared_ptr<const Preamble> P);
   size_t bytesKept() const;
-  size_t limit() const;
+  /// Of the last one used in any case. Bytes.
   void setLimit(size_t Bytes);
   /// Nobody is changing what is kept; or somebody has been left in the middle.
   bool isIntact() const;

@@ -301,6 +301,52 @@ hotjit::matchBodies(StringRef Old, const UnitText &Facts, StringRef New,
   return Match;
 }
 
+/// A brace behind this begins the body of a function, or something in one.
+static bool endsDeclarator(const clang::Token &T) {
+  if (T.isNot(clang::tok::raw_identifier))
+    return T.is(clang::tok::r_paren);
+  return llvm::StringSwitch<bool>(T.getRawIdentifier())
+      .Cases({"const", "noexcept", "override", "final", "try"}, true)
+      .Default(false);
+}
+
+/// From and To are in the body of one and the same function.
+static bool isInOneBody(StringRef Text, size_t From, size_t To) {
+  clang::LangOptions Any;
+  Any.CPlusPlus = Any.CPlusPlus11 = Any.LineComment = true;
+  const std::string Copy = Text.str(); // The lexer wants a zero behind it.
+  const char *Start = Copy.c_str();
+  clang::Lexer Lexer(clang::SourceLocation(), Any, Start, Start,
+                     Start + Copy.size());
+  std::optional<unsigned> Body; // how many braces are open around it
+  unsigned Depth = 0;
+  clang::Token T, Last;
+  Last.startToken();
+  for (Lexer.LexFromRawLexer(T); T.isNot(clang::tok::eof);
+       Last = T, Lexer.LexFromRawLexer(T)) {
+    size_t At = Lexer.getBufferLocation() - Start - T.getLength();
+    if (At >= To)
+      break;
+    if (T.is(clang::tok::l_brace)) {
+      if (!Body && At < From && endsDeclarator(Last))
+        Body = Depth;
+      ++Depth;
+    } else if (T.is(clang::tok::r_brace) && Depth != 0 && --Depth == Body) {
+      if (At >= From)
+        return false;
+      Body.reset();
+    }
+  }
+  return Body.has_value();
+}
+
+bool hotjit::differInOneBody(StringRef Old, StringRef New) {
+  size_t From = commonPrefix(Old, New);
+  size_t Same = commonSuffix(Old.drop_front(From), New.drop_front(From));
+  return isInOneBody(Old, From, Old.size() - Same) &&
+         isInOneBody(New, From, New.size() - Same);
+}
+
 std::optional<uint32_t>
 hotjit::endOfInclude(StringRef Text, uint32_t IncludedAt,
                      const clang::LangOptions &Language) {

@@ -76,6 +76,10 @@ std::optional<BodyMatch> matchBodies(llvm::StringRef Old, const UnitText &Facts,
                                      const clang::LangOptions &Language,
                                      std::string &Why);
 
+/// Whether all that differs lies inside one function's braces, as far as tokens
+/// before the preprocessor tell. Nothing has to be known of either text.
+bool differInOneBody(llvm::StringRef Old, llvm::StringRef New);
+
 /// The length of the part of a unit's file that ends with the line of the
 /// #include at IncludedAt, if that is a unit as well: nothing but directives,
 /// and no conditional is open behind it.

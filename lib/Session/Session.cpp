@@ -236,6 +236,9 @@ void Session::startCompiling(Attempt &Started) {
   if (!A->Problems.empty())
     A->Work.clear(); // Refused whatever the compiler says.
   Live &Now = Generations[Current];
+  // Old texts: that the new one cannot do without, or if the machine has
+  // another core.
+  std::vector<std::function<void()>> First, Beside;
   for (UnitWork &W : A->Work) {
     W.LiveCommand = liveCommand(W.Unit);
     W.Command = newCommand(W.Unit);
@@ -246,19 +249,22 @@ void Session::startCompiling(Attempt &Started) {
       W.Old = std::make_shared<CompiledUnit>();
       W.Old->Path = Units[W.Unit].Unit.Path;
       W.Old->Name = Units[W.Unit].Unit.Name;
-    } else {
-      // Beside the new text, if the machine has another core.
-      warm(W.Unit);
-      W.Warming = Warming[W.Unit];
     }
     W.Edited = A->Rounds < 2 && isSameCommand(W.LiveCommand, W.Command)
                    ? onlyEdited(A->Files, W.Unit)
                    : "";
+    W.AwaitsOld = !W.Old && W.Edited == W.Command.Path &&
+                  differInOneBody(*A->LiveTexts.find(W.Edited)->text(),
+                                  *A->Texts.find(W.Edited)->text());
+    if (!W.Old)
+      (W.AwaitsOld ? First : Beside).push_back(hurry(W));
     if (auto Last = LastNeeded.find(W.Unit);
         Last != LastNeeded.end() && A->Rounds == 0)
       W.Needed = Last->second;
   }
   chooseLead(*A);
+  for (std::function<void()> &Job : First)
+    Around.Compiles.run(std::move(Job));
   // The new texts first: a typo is told before the old texts cost time.
   auto Rest = [this, A] {
     if (A->HasLead && !A->Work.front().New)
@@ -275,12 +281,15 @@ void Session::startCompiling(Attempt &Started) {
               [this, A] { endCompiling(A); });
         });
   };
-  if (!A->HasLead)
-    return Rest();
-  Around.Compiles.run([=, this] {
-    compileNew(*A, A->Work.front());
+  if (A->HasLead)
+    Around.Compiles.run([=, this] {
+      compileNew(*A, A->Work.front());
+      Rest();
+    });
+  else
     Rest();
-  });
+  for (std::function<void()> &Job : Beside)
+    Around.Compiles.run(std::move(Job));
 }
 
 /// Of the units that include an edited header, and in which nothing else was
@@ -365,7 +374,7 @@ void Session::compileOld(Attempt &A, UnitWork &W) {
   if (W.Old)
     return;
   Expected<CompileResult> R =
-      Around.Passes.compile(W.LiveCommand, A.LiveTexts, A.Cancel.get());
+      Around.Passes.learn(W.LiveCommand, A.LiveTexts, A.Cancel.get());
   if (!R) {
     W.CannotCompile = toString(R.takeError());
     return;
@@ -389,6 +398,10 @@ void Session::compileNew(Attempt &A, UnitWork &W) {
   // Beside its old text alone, its new one costs nothing.
   if (!W.Old && A.HasLead && (W.Follows || &W == &A.Work.front()))
     compileOld(A, W);
+  if (!W.Old && W.AwaitsOld) {
+    Around.Passes.warm(Command, A.Texts, nullptr);
+    compileOld(A, W);
+  }
   if (!W.CannotCompile.empty() || followLead(A, W))
     return;
   CompileResult Result;
@@ -436,67 +449,124 @@ void Session::warmUp() {
       warm(I);
 }
 
+bool Session::opened(StringRef File) {
+  std::string Path = File.str();
+  if (Expected<std::string> Real = Around.Files.realPath(Path))
+    Path = std::move(*Real);
+  else
+    consumeError(Real.takeError());
+  std::vector<size_t> Readers;
+  for (size_t I = 0; I != Units.size(); ++I)
+    if (!Units[I].Closed &&
+        (Units[I].Unit.Path == Path || Units[I].Files.count(Path)))
+      Readers.push_back(I);
+  auto IsOwn = [&](size_t I) { return Units[I].Unit.Path == Path; };
+  auto CanWarm = [&](size_t I) { return !Units[I].Problem; };
+  auto First = find_if(Readers, IsOwn);
+  if (First == Readers.end())
+    First = find_if(Readers, CanWarm);
+  if (First != Readers.end() && CanWarm(*First))
+    warm(*First);
+  return !Readers.empty();
+}
+
 /// Gets ready for an edit of the unit: its preamble, and what its live text is.
 void Session::warm(size_t Unit) {
-  if (Warming.count(Unit))
-    return;
-  Live &Now = Generations[Current];
-  const TranslationUnit Command = liveCommand(Unit);
-  auto Done = std::make_shared<WarmUp>();
-  if (auto It = Now.Compiled.find(Command.id()); It != Now.Compiled.end())
-    Done->Before = It->second;
-  Done->Number = Now.Number;
-  Done->Reload = LastReload;
-  Done->Work = std::make_shared<PendingUnit>();
-  Warming[Unit] = Done->Work;
-  auto Begin = [=, &Compiles = Around.Compiles, &Passes = Around.Passes,
-                Texts = Now.Texts](std::shared_ptr<CompiledUnit> Facts) {
-    Compiles.run([=, &Passes] { Passes.begin(Command, Texts, Facts); });
-  };
-  bool IsSeen = Done->Before && Done->Before->Taken.empty();
-  if (IsSeen)
-    Begin(Done->Before); // The next edit may come soon.
+  if (auto It = Warming.find(Unit); It != Warming.end())
+    It->second->WantedAgain = true;
+  else
+    Around.Warms.run(restOf(Unit, beginWarmUp(Unit)));
+}
+
+/// An edit of the unit needs what its live text is, as soon as may be: what a
+/// thread of the compiler is to do.
+std::function<void()> Session::hurry(UnitWork &Of) {
+  auto It = Warming.find(Of.Unit);
+  const bool IsNew = It == Warming.end();
+  std::shared_ptr<WarmUp> W = IsNew ? beginWarmUp(Of.Unit) : It->second;
+  Of.Warming = W->Work;
+  auto Rest = IsNew ? restOf(Of.Unit, W) : nullptr;
   auto Post = Around.Post;
-  Around.Warms.run([=, this, Texts = Now.Texts, &Passes = Around.Passes] {
-    if (!IsSeen && Done->Work->begin()) {
-      if (Expected<CompileResult> R = Passes.compile(Command, Texts, nullptr))
-        Done->Result = std::move(*R);
-      else
-        consumeError(R.takeError()); // An edit will say so.
-      Done->Seen = std::move(Done->Result.Unit);
-      if (Done->Seen)
-        Done->Seen->Code = UnitCode();
-      Done->Work->finish(Done->Seen);
+  return [=, &Passes = Around.Passes, &Warms = Around.Warms] {
+    compileLive(Passes, *W, PendingUnit::Haste::Great);
+    if (Rest)
+      Post([=, &Warms] { Warms.run(Rest); });
+  };
+}
+
+std::shared_ptr<Session::WarmUp> Session::beginWarmUp(size_t Unit) {
+  Live &Now = Generations[Current];
+  auto W = std::make_shared<WarmUp>();
+  W->Command = liveCommand(Unit);
+  W->Texts = Now.Texts;
+  if (auto It = Now.Compiled.find(W->Command.id()); It != Now.Compiled.end())
+    W->Before = It->second;
+  W->Number = Now.Number;
+  W->Reload = LastReload;
+  W->Work = std::make_shared<PendingUnit>();
+  Warming[Unit] = W;
+  return W;
+}
+
+/// Compiles the live text of the unit, unless somebody does or has. On a thread
+/// of the compiler or the warming thread.
+void Session::compileLive(Stages &Passes, WarmUp &W, PendingUnit::Haste Haste) {
+  if (!W.Work->begin(Haste))
+    return;
+  const CancelFlag *Cancel =
+      Haste == PendingUnit::Haste::None ? &W.Work->overtaken() : nullptr;
+  CompileResult Result;
+  if (Expected<CompileResult> R = Passes.learn(W.Command, W.Texts, Cancel))
+    Result = std::move(*R);
+  else
+    consumeError(R.takeError()); // An edit will say so.
+  W.Work->finish(std::move(Result), Haste);
+}
+
+/// What the warming thread does.
+std::function<void()> Session::restOf(size_t Unit, std::shared_ptr<WarmUp> W) {
+  auto Begin = [W, &Compiles = Around.Compiles,
+                &Passes = Around.Passes](std::shared_ptr<CompiledUnit> Facts) {
+    Compiles.run([=, &Passes] { Passes.begin(W->Command, W->Texts, Facts); });
+  };
+  bool IsSeen = W->Before && W->Before->Taken.empty();
+  if (IsSeen)
+    Begin(W->Before); // The next edit may come soon.
+  auto Post = Around.Post;
+  return [=, this, &Passes = Around.Passes] {
+    std::shared_ptr<CompiledUnit> Facts = W->Before;
+    if (!IsSeen) {
+      compileLive(Passes, *W, PendingUnit::Haste::None);
+      if (auto Seen = W->Work->wait())
+        Facts = std::move(Seen);
     }
-    std::shared_ptr<CompiledUnit> Facts =
-        Done->Seen ? Done->Seen : Done->Before;
-    Passes.warm(Command, Texts, Facts);
+    Passes.warm(W->Command, W->Texts, Facts);
     // This thread has low priority: a save that comes soon must find it ready.
-    Post([=, this] { warmed(Unit, *Done); });
+    Post([=, this] { warmed(Unit, *W); });
     if (Facts)
       Begin(Facts);
-  });
+  };
 }
 
 /// The unit is known from its own text now. If it followed another one's
 /// compile, that was right, or it does not compile: then a build will not.
 void Session::warmed(size_t Unit, const WarmUp &Done) {
   if (auto It = Warming.find(Unit);
-      It != Warming.end() && It->second == Done.Work)
+      It != Warming.end() && It->second->Work == Done.Work)
     Warming.erase(It);
   const std::string &Path = Units[Unit].Unit.Path, &Id = Units[Unit].Unit.id();
   Live &Now = Generations[Current];
   auto Known = Now.Compiled.find(Id);
   std::shared_ptr<CompiledUnit> Here =
       Known == Now.Compiled.end() ? nullptr : Known->second;
-  if (Now.Number != Done.Number || Here != Done.Before) {
-    if (Here && !Here->Taken.empty())
-      warm(Unit); // It was edited meanwhile.
-    return;
-  }
-  if (Done.Seen)
-    Now.Compiled[Id] = Done.Seen;
-  if (Done.Seen || !Done.Before || Done.Result.Diagnostics.empty())
+  const bool IsOld = Now.Number != Done.Number || Here != Done.Before;
+  std::shared_ptr<CompiledUnit> Seen = Done.Work->find();
+  const CompileResult &Said = Done.Work->said();
+  if (Seen && !IsOld)
+    Here = Now.Compiled[Id] = Seen;
+  if (Here && (IsOld || Done.WantedAgain))
+    warm(Unit); // It was edited meanwhile.
+  if (IsOld || Seen || !Done.Before || Said.Diagnostics.empty())
     return;
   Around.L.warning("{} does not compile with the header that is live since "
                    "reload {}: a build will fail",
@@ -505,8 +575,8 @@ void Session::warmed(size_t Unit, const WarmUp &Done) {
   E.What = Event::Kind::Diagnostics;
   E.Reload = Done.Reload;
   E.File = Path;
-  E.Items = Done.Result.Diagnostics;
-  E.Rendered = Done.Result.Rendered;
+  E.Items = Said.Diagnostics;
+  E.Rendered = Said.Rendered;
   tell(std::move(E));
 }
 

@@ -131,6 +131,9 @@ public:
   /// Compiles, in the background, what may be edited first: Units are in that
   /// order.
   void warmUp();
+  /// Somebody looks at the file in an editor: gets ready for an edit of it. A
+  /// header: in one of its units. False: no unit reads it.
+  bool opened(llvm::StringRef File);
 
   void filesChanged(const FileEvents &Events);
 
@@ -203,6 +206,10 @@ private:
   void compileOld(Attempt &A, UnitWork &W);
   void endCompiling(std::shared_ptr<Attempt> A);
   void warm(size_t Unit);
+  std::shared_ptr<WarmUp> beginWarmUp(size_t Unit);
+  std::function<void()> restOf(size_t Unit, std::shared_ptr<WarmUp> W);
+  static void compileLive(Stages &Passes, WarmUp &W, PendingUnit::Haste Haste);
+  std::function<void()> hurry(UnitWork &Of);
   void warmed(size_t Unit, const WarmUp &Done);
   void compiled(unsigned Id);
   void reportDiagnostics(Attempt &A);
@@ -271,7 +278,7 @@ private:
   std::map<std::string, std::optional<FileStatus>> Ahead;
   std::shared_ptr<Attempt> InFlight;
   /// Units whose live text is being compiled, by index into Units.
-  std::map<size_t, std::shared_ptr<PendingUnit>> Warming;
+  std::map<size_t, std::shared_ptr<WarmUp>> Warming;
   /// Code that the last edit of a unit needed besides what was edited.
   std::map<size_t, std::set<std::string>> LastNeeded;
   unsigned LastReload = 0;

@@ -23,6 +23,11 @@ public:
                                                 const TextSnapshot &Texts,
                                                 const CancelFlag *Cancel) = 0;
 
+  /// The same: as Compiler::learn, without code.
+  virtual llvm::Expected<CompileResult> learn(const TranslationUnit &Unit,
+                                              const TextSnapshot &Texts,
+                                              const CancelFlag *Cancel) = 0;
+
   /// The same: as Compiler::compileBodies.
   virtual llvm::Expected<std::optional<CompileResult>>
   compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,

@@ -68,6 +68,9 @@ struct Session::UnitWork {
   std::shared_ptr<CompiledUnit> New;
   /// The unit from the live text, if somebody is about to compile it.
   std::shared_ptr<PendingUnit> Warming;
+  /// One body is all that was edited, it seems, and Old is not there yet: when
+  /// it is, a preamble will be worth more than a compile of the whole.
+  bool AwaitsOld = false;
   /// If only one file of the unit was edited, and bodies in it may be all there
   /// is: its path.
   std::string Edited;
@@ -82,15 +85,15 @@ struct Session::UnitWork {
   Nanoseconds Parse{0}, Lower{0}; ///< spent on this unit, in this round
 };
 
-/// What has become of a unit that was got ready for an edit.
+/// How a unit is got ready for an edit, and what has become of it.
 struct Session::WarmUp {
+  TranslationUnit Command;
+  TextSnapshot Texts; ///< live
   std::shared_ptr<PendingUnit> Work;
   unsigned Number = 0; ///< of the generation whose texts were compiled
   unsigned Reload = 0; ///< the last one then
   std::shared_ptr<CompiledUnit> Before; ///< null: it had not been compiled
-  /// Compiled from its own text. Null: there was no need, or it does not.
-  std::shared_ptr<CompiledUnit> Seen;
-  CompileResult Result; ///< what there is to say about it; without Unit
+  bool WantedAgain = false; ///< what has been got ready may be used up by now
 };
 
 /// One reload from the first event to its verdict.

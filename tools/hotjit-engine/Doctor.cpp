@@ -101,7 +101,7 @@ static std::vector<Compiled> compileAll(ArrayRef<ProjectUnit> Units,
   for (size_t I = 0; I != Units.size(); ++I)
     if (!Units[I].Problem)
       Pool.async([&, I] {
-        Expected<CompileResult> R = Clang.compile(Units[I].Unit, Texts);
+        Expected<CompileResult> R = Clang.learn(Units[I].Unit, Texts);
         if (!R)
           Results[I].Problem = toString(R.takeError());
         else if (!R->Unit)

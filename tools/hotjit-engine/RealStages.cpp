@@ -127,6 +127,23 @@ Expected<CompileResult> RealStages::compile(const TranslationUnit &Unit,
   return Result;
 }
 
+Expected<CompileResult> RealStages::learn(const TranslationUnit &Unit,
+                                          const TextSnapshot &Texts,
+                                          const CancelFlag *Cancel) {
+  std::shared_ptr<Compiler> C = compiler();
+  std::optional<Expected<CompileResult>> Result;
+  if (auto Failure = tryCompiler(
+          C, Cancel, [&] { Result.emplace(C->learn(Unit, Texts, Cancel)); }))
+    return failure(Unit, *Failure);
+  if (!*Result || !(*Result)->Unit)
+    return std::move(*Result);
+  CompiledUnit &Facts = *(*Result)->Unit;
+  if (ChecksBodies)
+    Compiled.know(Facts);
+  Facts.Code = UnitCode();
+  return std::move(*Result);
+}
+
 Expected<std::optional<CompileResult>> RealStages::compileBodies(
     const TranslationUnit &Unit, const TextSnapshot &Texts,
     const BodiesRequest &Request, std::string &Why, const CancelFlag *Cancel) {

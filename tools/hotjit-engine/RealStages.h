@@ -29,6 +29,9 @@ public:
   llvm::Expected<CompileResult> compile(const TranslationUnit &Unit,
                                         const TextSnapshot &Texts,
                                         const CancelFlag *Cancel) override;
+  llvm::Expected<CompileResult> learn(const TranslationUnit &Unit,
+                                      const TextSnapshot &Texts,
+                                      const CancelFlag *Cancel) override;
   llvm::Expected<std::optional<CompileResult>>
   compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
                 const BodiesRequest &Request, std::string &Why,

@@ -1,6 +1,7 @@
 // What goes into a compile and what comes out besides facts: texts from the
 // snapshot and the disk, commands, messages, cancelling.
 
+#include "Compile/Agreement.h"
 #include "CompileInMemory.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -209,6 +210,58 @@ TEST(Texts, TimeDoesNotCount) {
   ASSERT_GET(CompileResult A, C.compile(Unit, Texts));
   ASSERT_GET(CompileResult B, C.compile(Unit, Texts));
   EXPECT_EQ(A.Unit->findFunction("f")->Body, B.Unit->findFunction("f")->Body);
+}
+
+// -g must not change code: each difference would be a function that nobody
+// edited and that is swapped.
+TEST(Learning, GivesTheFactsOfACompile) {
+  const char *Text = R"(
+    struct Counted { int N; Counted(int); Counted(const Counted &); ~Counted(); };
+    struct Big { int Values[100]; };
+    struct Base { virtual int get(Counted) const; static constexpr int K = 5; };
+    int Base::get(Counted C) const { return C.N + K; }
+    struct Derived : virtual Base { Derived(Counted C) : First(C.N) {} int First; };
+    Derived make() { Derived D(Counted(3)); return D; }
+    Counted named(int X) { Counted R(X); R.N++; return R; }
+    template <class T> T twice(T X) { T Y = X; return Y; }
+    static int loops(const int *P, int N) {
+      int Sum = 0, Unused = 4;
+      for (int I = 0; I != N; ++I) { if (P[I] == 3) continue; Sum += P[I]; }
+      while (Sum > 100) Sum /= 2;
+      do ++Sum; while (Sum & 1);
+      int Table[] = {1, 2, 3};
+      for (int X : Table) Sum += X;
+      return Sum;
+    }
+    int byValue(Counted C, Big B, int __attribute__((vector_size(16))) V) {
+      auto Later = [C, N = 3](Counted D) mutable { return C.N + D.N + N++; };
+      static Counted Once(7);
+      thread_local int Own = C.N;
+      int Pair[2] = {1, 2};
+      auto &[First, Second] = Pair;
+      try { return Later(C) + Once.N + Own + First + Second + twice(C).N + V[0]; }
+      catch (Counted &E) { return E.N + loops(B.Values, 100); }
+      catch (...) { return 0; }
+    }
+    int unused(int never) { switch (never) { case 1: { Counted C(1); return C.N; }
+                                             default: goto out; } out: return 3; })";
+  for (const char *Level : {"-O0", "-O2"}) {
+    Compiler C;
+    TranslationUnit Unit = unitAt("/src/a.cpp", {"-g", "-Wall", Level});
+    TextSnapshot Texts = snapshotOf({{"/src/a.cpp", Text}});
+    ASSERT_GET(CompileResult Whole, C.compile(Unit, Texts));
+    ASSERT_GET(CompileResult Learned, C.learn(Unit, Texts));
+    ASSERT_NE(Whole.Unit, nullptr) << Whole.Rendered;
+    ASSERT_NE(Learned.Unit, nullptr) << Learned.Rendered;
+    EXPECT_EQ(Agreement().disagreement(*Whole.Unit, *Learned.Unit), "");
+    for (const CompiledFunction &F : std::as_const(Whole.Unit->Functions)) {
+      const CompiledFunction *Same = Learned.Unit->findFunction(F.Symbol);
+      ASSERT_NE(Same, nullptr) << F.Symbol;
+      EXPECT_EQ(F.Body, Same->Body) << F.Symbol;
+    }
+    EXPECT_FALSE(Whole.Diagnostics.empty());
+    EXPECT_TRUE(Learned.Diagnostics.empty()) << Learned.Rendered;
+  }
 }
 
 TEST_F(OnDisk, UnsavedHeaderWinsOverTheDisk) {

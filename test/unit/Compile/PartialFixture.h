@@ -39,7 +39,7 @@ protected:
                const Flags &Options = {}, std::set<std::string> Needed = {}) {
     TextSnapshot Before = snapshotOf(Old), After = snapshotOf(New);
     TranslationUnit Unit = unitAt(Path, Options);
-    llvm::Expected<CompileResult> Whole = TheCompiler.compile(Unit, Before);
+    llvm::Expected<CompileResult> Whole = TheCompiler.learn(Unit, Before);
     Outcome Result;
     if (!Whole || !Whole->Unit) {
       ADD_FAILURE() << (Whole ? Whole->Rendered

@@ -589,6 +589,34 @@ TEST_F(Broken, WhatAHeadStartLeavesIsDoneFromTheBeginning) {
   EXPECT_TRUE(TheCompiler.isIntact());
 }
 
+TEST_F(Partial, HeadStartsCountAgainstTheLimitOfMemory) {
+  std::string Old = std::string("#include <stddef.h>\n") + Plain;
+  std::string New = with(Old, "helper(x) * 2", "helper(x) * 3");
+  std::map<std::string, std::shared_ptr<CompiledUnit>> Units;
+  auto Begin = [&](const std::string &Path) {
+    TheCompiler.begin(unitAt(Path, {}), snapshotOf({{Path, Old}}), Units[Path]);
+  };
+  auto UsesHeadStart = [&](const std::string &Path) {
+    size_t Before = TheCompiler.headStartsUsed();
+    Live = Units[Path];
+    compileBodies(unitAt(Path, {}), snapshotOf({{Path, Old}}),
+                  snapshotOf({{Path, New}}), {});
+    return TheCompiler.headStartsUsed() != Before;
+  };
+  for (const char *Path : {"/src/a.c", "/src/b.c"}) {
+    ASSERT_TRUE(edit(Path, {{Path, Old}}, {{Path, New}}).Partial);
+    Units[Path] = Live;
+  }
+  Begin("/src/a.c");
+  Begin("/src/b.c");
+  EXPECT_TRUE(UsesHeadStart("/src/a.c"));
+  Begin("/src/a.c");
+  // Too little for both: that of the unit that was edited last stays.
+  TheCompiler.setLimit(1);
+  EXPECT_FALSE(UsesHeadStart("/src/b.c"));
+  EXPECT_TRUE(UsesHeadStart("/src/a.c"));
+}
+
 TEST_F(Partial, NothingIsBegunWithoutMemory) {
   TheCompiler.setLimit(0);
   std::string Text = std::string("#include <stddef.h>\n") + Plain;

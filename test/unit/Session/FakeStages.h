@@ -42,6 +42,7 @@ public:
   std::vector<std::string> LiveTexts{"built"};
   int ArmCalls = 0;
   int CompileCalls = 0;
+  std::vector<std::string> Asked; ///< of the compiler, but for whole compiles
 
   llvm::Expected<CompileResult> compile(const TranslationUnit &Unit,
                                         const TextSnapshot &Texts,
@@ -65,10 +66,17 @@ public:
     return R;
   }
 
+  llvm::Expected<CompileResult> learn(const TranslationUnit &Unit,
+                                      const TextSnapshot &Texts,
+                                      const CancelFlag *Cancel) override {
+    Asked.push_back("learn " + Unit.Path);
+    return compile(Unit, Texts, Cancel);
+  }
   llvm::Expected<std::optional<CompileResult>>
   compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
                 const BodiesRequest &Request, std::string &Why,
                 const CancelFlag *Cancel) override {
+    Asked.push_back("bodies of " + Unit.Path);
     if (!KnowsHeaders || Request.Header.empty()) {
       Why = "not by this test";
       return std::nullopt;
@@ -90,8 +98,10 @@ public:
     return Made;
   }
   std::vector<std::string> Followed;
-  void warm(const TranslationUnit &, const TextSnapshot &,
-            std::shared_ptr<const CompiledUnit>) override {}
+  void warm(const TranslationUnit &Unit, const TextSnapshot &,
+            std::shared_ptr<const CompiledUnit>) override {
+    Asked.push_back("warm " + Unit.Path);
+  }
   void begin(const TranslationUnit &, const TextSnapshot &,
              std::shared_ptr<const CompiledUnit>) override {}
 

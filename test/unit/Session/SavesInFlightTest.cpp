@@ -5,6 +5,7 @@
 //   a.c saved              ^ supersedes: the last text wins
 
 #include "FakeStages.h"
+#include "llvm/ADT/STLExtras.h"
 
 using namespace hotjit;
 using namespace std::chrono_literals;
@@ -25,7 +26,7 @@ TEST_F(SessionTest, EachUnitIsAJobOfItsOwn) {
   FS.write("/p/a.c", "a2");
   FS.write("/p/b.c", "b2");
   S->filesChanged({{"/p/a.c", "/p/b.c"}, false, Time.now()});
-  ASSERT_EQ(Compiles.Jobs.size(), 2u);
+  ASSERT_EQ(Compiles.Jobs.size(), 4u); // New texts first, then the old ones.
   std::swap(Compiles.Jobs[0], Compiles.Jobs[1]);
   Compiles.Jobs[0]();
   EXPECT_TRUE(Posted.empty());
@@ -33,6 +34,82 @@ TEST_F(SessionTest, EachUnitIsAJobOfItsOwn) {
   settle();
   EXPECT_EQ(kinds(), "changed reloaded");
   EXPECT_EQ(Told.back().Files.size(), 2u);
+}
+
+// The first edit of a unit: a body alone can be compiled as soon as the old
+// text is known.
+TEST_F(SessionTest, TheFirstEditOfABodyWaitsForTheOldText) {
+  FS.write("/p/a.c", "int f() { return 1; }");
+  start({});
+  save("/p/a.c", "int f() { return 2; }");
+  Compiles.runAll();
+  EXPECT_EQ(Program.Asked,
+            (std::vector<std::string>{"learn /p/a.c", "bodies of /p/a.c"}));
+  settle();
+  EXPECT_EQ(Program.live(), "int f() { return 2; }");
+}
+
+// Who waits for another thread parses the headers meanwhile.
+TEST_F(SessionTest, TheFirstEditOfABodyGetsAPreamble) {
+  FS.write("/p/a.c", "int f() { return 1; }");
+  start({});
+  save("/p/a.c", "int f() { return 2; }");
+  ASSERT_EQ(Compiles.Jobs.size(), 2u);
+  std::swap(Compiles.Jobs[0], Compiles.Jobs[1]);
+  Compiles.runAll();
+  EXPECT_EQ(Program.Asked,
+            (std::vector<std::string>{"warm /p/a.c", "learn /p/a.c",
+                                      "bodies of /p/a.c"}));
+}
+
+// Any other is compiled while the old text is.
+TEST_F(SessionTest, TheFirstEditOfMoreDoesNot) {
+  save("/p/a.c", "int f() { return 1; }");
+  Compiles.runAll();
+  EXPECT_EQ(Program.Asked, std::vector<std::string>{"learn /p/a.c"});
+  EXPECT_EQ(Program.CompileCalls, 2);
+}
+
+// What waits for the next edit was used up by one that failed while the last
+// was still being got ready for.
+TEST_F(SessionTest, AFailedEditIsFollowedByGettingReadyAgain) {
+  auto TimesGotReady = [&] {
+    Program.Asked.clear();
+    Warms.runAll();
+    settle();
+    return llvm::count(Program.Asked, "warm /p/a.c");
+  };
+  save("/p/a.c", "a2");
+  settle();
+  while (TimesGotReady() != 0)
+    ;
+  save("/p/a.c", "a3");
+  settle();
+  Program.HasSyntaxError = true;
+  save("/p/a.c", "a4");
+  settle();
+  EXPECT_EQ(TimesGotReady(), 1);
+  EXPECT_EQ(TimesGotReady(), 1);
+  EXPECT_EQ(TimesGotReady(), 0);
+}
+
+// An editor says what it shows.
+TEST_F(SessionTest, AFileThatIsOpenedIsGotReady) {
+  FS.write("/p/h.h", "inline int g();");
+  start({}, {}, "/p/h.h");
+  EXPECT_FALSE(S->opened("/p/other.c"));
+  EXPECT_TRUE(Warms.Jobs.empty());
+  EXPECT_TRUE(S->opened("/p/b.c"));
+  EXPECT_TRUE(S->opened("/p/b.c"));
+  EXPECT_EQ(Warms.Jobs.size(), 1u);
+  Warms.runAll();
+  EXPECT_EQ(Program.Asked,
+            (std::vector<std::string>{"learn /p/b.c", "warm /p/b.c"}));
+  Program.Asked.clear();
+  EXPECT_TRUE(S->opened("/p/h.h"));
+  Warms.runAll();
+  EXPECT_EQ(Program.Asked,
+            (std::vector<std::string>{"learn /p/a.c", "warm /p/a.c"}));
 }
 
 // D10: the last text wins, and each request has exactly one verdict.
