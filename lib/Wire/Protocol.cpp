@@ -526,6 +526,16 @@ bool hotjit::wire::fromJSON(const json::Value &V, LogReply &Out, json::Path P) {
   return M && M.map("events", Out.Events);
 }
 
+json::Value hotjit::wire::toJSON(const DidOpenParams &D) {
+  return json::Object{{"file", asUtf8(D.File)}};
+}
+
+bool hotjit::wire::fromJSON(const json::Value &V, DidOpenParams &Out,
+                            json::Path P) {
+  json::ObjectMapper M(V, P);
+  return M && M.map("file", Out.File);
+}
+
 json::Value hotjit::wire::toJSON(const DidChangeParams &D) {
   return json::Object{{"file", asUtf8(D.File)}, {"text", asUtf8(D.Text)}};
 }

@@ -39,6 +39,7 @@ constexpr llvm::StringLiteral Reinit = "hotjit/reinit";
 constexpr llvm::StringLiteral Explain = "hotjit/explain";
 constexpr llvm::StringLiteral Functions = "hotjit/functions";
 constexpr llvm::StringLiteral Log = "hotjit/log";
+constexpr llvm::StringLiteral DidOpen = "hotjit/didOpen";
 constexpr llvm::StringLiteral DidChange = "hotjit/didChange";
 } // namespace method
 
@@ -281,6 +282,12 @@ struct LogReply {
   bool operator==(const LogReply &) const = default;
 };
 
+/// hotjit/didOpen, a notification or a request. The reply is null.
+struct DidOpenParams {
+  std::string File; ///< absolute
+  bool operator==(const DidOpenParams &) const = default;
+};
+
 /// hotjit/didChange, a notification or a request.
 struct DidChangeParams {
   std::string File; ///< absolute
@@ -306,6 +313,7 @@ HOTJIT_WIRE_JSON(FunctionsReply);
 HOTJIT_WIRE_JSON(PendingFrames);
 HOTJIT_WIRE_JSON(Status);
 HOTJIT_WIRE_JSON(LogReply);
+HOTJIT_WIRE_JSON(DidOpenParams);
 HOTJIT_WIRE_JSON(DidChangeParams);
 #undef HOTJIT_WIRE_JSON
 

@@ -138,7 +138,7 @@ Error Engine::openSocket() {
        {wire::method::Status, wire::method::Reload, wire::method::Undo,
         wire::method::Redo, wire::method::Pause, wire::method::Resume,
         wire::method::Reinit, wire::method::Explain, wire::method::Functions,
-        wire::method::Log})
+        wire::method::Log, wire::method::DidOpen})
     Server.Greeting.Capabilities.push_back(Method.str());
   auto Made = wire::Server::create(
       std::move(Server),

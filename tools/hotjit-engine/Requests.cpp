@@ -107,6 +107,16 @@ Expected<json::Value> Engine::answer(StringRef Method,
       R.History.push_back({Reload, toWire(V)});
     return toJSON(R);
   }
+  if (Method == wire::method::DidOpen) {
+    Expected<wire::DidOpenParams> P =
+        wire::parse<wire::DidOpenParams>(Params, "params");
+    if (!P)
+      return P.takeError();
+    if (!TheSession->opened(P->File))
+      return makeError("{}: no translation unit of the program reads it",
+                       P->File);
+    return json::Value(nullptr);
+  }
   if (Method == wire::method::DidChange)
     return wire::notInThisVersion(Method);
   return wire::methodNotFound(Method);

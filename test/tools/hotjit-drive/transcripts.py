@@ -127,7 +127,7 @@ def play(page, session, problem):
             if kind == "*":
                 session.execute(text)
             elif kind == ">":
-                body = text.encode()
+                body = text.replace(FOLDER, str(session.folder)).encode()
                 connection.socket.sendall(
                     b"Content-Length: %d\r\n\r\n" % len(body) + body)
             elif kind == ">>":

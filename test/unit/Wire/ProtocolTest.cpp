@@ -181,6 +181,7 @@ TEST(Protocol, RequestsAndRepliesSurviveTheTrip) {
   roundTrip(ExplainReply{{{2, someVerdict()}}});
   roundTrip(FunctionsReply{{someFunction()}});
   roundTrip(LogReply{{someEvent(Event::Kind::Ready)}});
+  roundTrip(DidOpenParams{"/p/a.c"});
   roundTrip(DidChangeParams{"/p/a.c", "int x;\n"});
   Status S;
   S.Pid = 1;

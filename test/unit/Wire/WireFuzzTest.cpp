@@ -100,6 +100,7 @@ void read(StringRef Body) {
   consumeError(parse<ReloadParams>(P, "params").takeError());
   consumeError(parse<ReinitParams>(P, "params").takeError());
   consumeError(parse<ExplainParams>(P, "params").takeError());
+  consumeError(parse<DidOpenParams>(P, "params").takeError());
   consumeError(parse<DidChangeParams>(P, "params").takeError());
   consumeError(parse<Status>(P, "params").takeError());
   consumeError(parse<LogReply>(P, "params").takeError());
