@@ -205,16 +205,18 @@ private:
   void compileNew(Attempt &A, UnitWork &W);
   void compileOld(Attempt &A, UnitWork &W);
   void endCompiling(std::shared_ptr<Attempt> A);
+  void compiled(unsigned Id);
+  void reportDiagnostics(Attempt &A);
+  void learnFiles(Attempt &A);
+  void takeUp(ProjectUnit Unit, const TextSnapshot &Built);
+
+  // Ahead of edits, in Warming.cpp.
   void warm(size_t Unit);
   std::shared_ptr<WarmUp> beginWarmUp(size_t Unit);
   std::function<void()> restOf(size_t Unit, std::shared_ptr<WarmUp> W);
   static void compileLive(Stages &Passes, WarmUp &W, PendingUnit::Haste Haste);
   std::function<void()> hurry(UnitWork &Of);
   void warmed(size_t Unit, const WarmUp &Done);
-  void compiled(unsigned Id);
-  void reportDiagnostics(Attempt &A);
-  void learnFiles(Attempt &A);
-  void takeUp(ProjectUnit Unit, const TextSnapshot &Built);
 
   // The compile commands, in Commands.cpp.
   bool commandsChanged(const FileEvents &Events);
