@@ -148,7 +148,7 @@ FunctionIdentity hotjit::identify(const CompiledFunction &F,
     Candidates = distinct(Unit.Built.localFunctions(F.Symbol));
     Id.WithoutDebugInfo = !Candidates.empty();
     if (Candidates.size() > 1 ||
-        (!Candidates.empty() && Unit.Built.sharesBasename())) {
+        (!Candidates.empty() && Unit.Built.isMistakable())) {
       Id.What = Status::Ambiguous;
       Id.Why = "several files of the program have such a function, and debug "
                "info does not know it";

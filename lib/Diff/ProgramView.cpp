@@ -143,52 +143,84 @@ BuiltUnit::variables(const CompiledVariable &V) const {
   return Places;
 }
 
-std::vector<ProgramAddr> BuiltUnit::localData(StringRef Symbol) const {
+/// The symbol table knows source files without their folders, but it keeps the
+/// symbols of each object together: what debug info says of the unit and the
+/// table has too tells which object that is. 0: it does not.
+unsigned BuiltUnit::object() const {
+  if (Object)
+    return *Object;
+  std::set<unsigned> Found;
+  auto Dereference = [](const ImageFunction *F) -> const ImageFunction & {
+    return *F;
+  };
+  // Of what was folded into one, several objects have a symbol there.
+  auto Add = [&](const auto &Symbols, auto IsThere) {
+    if (llvm::count_if(Symbols, IsThere) == 1)
+      Found.insert(llvm::find_if(Symbols, IsThere)->Object);
+  };
+  for (const ImageFunction &F : Details->Functions)
+    if (F.Local && !F.Symbol.empty())
+      Add(llvm::map_range(Program->findFunctions(Unit->Module, F.Symbol),
+                          Dereference),
+          [&](const ImageFunction &I) {
+            return I.Local && I.Entry == F.Entry;
+          });
+  for (const ImageVariable &V : Details->Variables)
+    if (V.Storage == StorageKind::Address && !V.Symbol.empty())
+      Add(Program->findData(Unit->Module, V.Symbol), [&](const ImageSymbol &S) {
+        return S.Local && S.Address == V.Address;
+      });
+  Object = Found.size() == 1 ? *Found.begin() : 0;
+  return *Object;
+}
+
+bool BuiltUnit::isMistakable() const {
   StringRef Name = llvm::sys::path::filename(Unit->Path);
+  return llvm::any_of(Program->units(),
+                      [&](const ImageUnit &Other) {
+                        return &Other != Unit && Other.Module == Unit->Module &&
+                               llvm::sys::path::filename(Other.Path) == Name;
+                      }) &&
+         object() == 0;
+}
+
+template <class Symbol> bool BuiltUnit::isOwn(const Symbol &S) const {
+  return S.Local && S.File == llvm::sys::path::filename(Unit->Path) &&
+         (object() == 0 || S.Object == object());
+}
+
+std::vector<ProgramAddr> BuiltUnit::localData(StringRef Symbol) const {
   std::vector<ProgramAddr> Places;
   // A static of a tagged function has a tag of its own last.
   for (const std::string &Spelling :
        {Symbol.str(), Symbol.rsplit("B5cxx11").first.str(),
         withoutTags(Symbol)}) {
     for (const ImageSymbol &S : Program->findData(Unit->Module, Spelling))
-      if (S.Local && S.File == Name)
+      if (isOwn(S))
         Places.push_back(S.Address);
     if (!Places.empty())
       break;
   }
-  if (!Places.empty() && sharesBasename())
+  if (!Places.empty() && isMistakable())
     Places.push_back(ProgramAddr());
   return Places;
 }
 
 std::vector<ImageThreadLocal>
 BuiltUnit::localThreadLocals(StringRef Symbol) const {
-  StringRef Name = llvm::sys::path::filename(Unit->Path);
   std::vector<ImageThreadLocal> Places =
       Program->findThreadLocals(Unit->Module, Symbol);
-  std::erase_if(Places, [&](const ImageThreadLocal &T) {
-    return !T.Local || T.File != Name;
-  });
-  if (!Places.empty() && sharesBasename())
+  std::erase_if(Places, [&](const ImageThreadLocal &T) { return !isOwn(T); });
+  if (!Places.empty() && isMistakable())
     Places.push_back({});
   return Places;
 }
 
-/// The symbol table knows source files without their folders.
-bool BuiltUnit::sharesBasename() const {
-  StringRef Name = llvm::sys::path::filename(Unit->Path);
-  return llvm::any_of(Program->units(), [&](const ImageUnit &Other) {
-    return &Other != Unit && Other.Module == Unit->Module &&
-           llvm::sys::path::filename(Other.Path) == Name;
-  });
-}
-
 std::vector<const ImageFunction *>
 BuiltUnit::localFunctions(StringRef Symbol) const {
-  StringRef Name = llvm::sys::path::filename(Unit->Path);
   std::vector<const ImageFunction *> Found;
   for (const ImageFunction *F : Program->findFunctions(Unit->Module, Symbol))
-    if (F->Local && F->File == Name)
+    if (isOwn(*F))
       Found.push_back(F);
   return Found;
 }

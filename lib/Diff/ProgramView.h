@@ -84,11 +84,14 @@ public:
   /// Types with this unqualified name; "" for those without a name.
   llvm::ArrayRef<const ImageType *> types(llvm::StringRef Name) const;
 
-  /// Another file of the module has this one's name, in another folder.
-  bool sharesBasename() const;
+  /// The module has another unit of this one's name (a file in another folder,
+  /// or the same one), and it cannot be told whose a local symbol is.
+  bool isMistakable() const;
 
 private:
   BuiltUnit() = default;
+  template <class Symbol> bool isOwn(const Symbol &S) const;
+  unsigned object() const;
 
   const ProgramView *Program = nullptr;
   const ImageUnit *Unit = nullptr;
@@ -105,6 +108,7 @@ private:
   };
   const VariableIndex &variableIndex() const;
   // Made when somebody asks: most edits touch neither.
+  mutable std::optional<unsigned> Object;
   mutable std::optional<VariableIndex> Variables;
   mutable std::optional<llvm::StringMap<std::vector<const ImageType *>>>
       TypesByName;

@@ -330,6 +330,7 @@ ElfFile::readSymbols(const Traits::Shdr &Table) const {
   std::vector<ElfSymbol> Symbols;
   Symbols.reserve(Entries->size());
   StringRef CurrentFile;
+  unsigned CurrentObject = 0;
   for (size_t I = 0; I != Entries->size(); ++I) {
     const Traits::Sym &S = (*Entries)[I];
     Expected<StringRef> Name = S.getName(*Names);
@@ -337,6 +338,7 @@ ElfFile::readSymbols(const Traits::Shdr &Table) const {
       return Name.takeError();
     if (S.getType() == ELF::STT_FILE) {
       CurrentFile = *Name;
+      ++CurrentObject;
       continue;
     }
     uint64_t Index = S.st_shndx;
@@ -351,6 +353,7 @@ ElfFile::readSymbols(const Traits::Shdr &Table) const {
       continue;
     if (Symbol->Local) {
       Symbol->File = CurrentFile;
+      Symbol->Object = CurrentObject;
       // Locals of no file: GNU ld puts an STT_FILE without a name before the
       // symbols that a version script made local.
       Symbol->External |= CurrentFile.empty() && !isRelocatable();

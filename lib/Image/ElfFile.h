@@ -24,6 +24,9 @@ enum class SymbolKind {
 struct ElfSymbol {
   llvm::StringRef Name; ///< without "@@VERSION"
   llvm::StringRef File; ///< STT_FILE before it, if Local
+  /// If Local: which of the objects that were linked it is of, counted from 1;
+  /// 0 if the file does not say.
+  unsigned Object = 0;
   uint64_t Address = 0; ///< file address
   uint64_t Size = 0;
   SymbolKind Kind = SymbolKind::Data;

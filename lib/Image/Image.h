@@ -39,6 +39,7 @@ struct ImageFunction {
   /// folders.
   std::string File;
   unsigned Line = 0;
+  unsigned Object = 0; ///< as ImageSymbol's
 };
 
 enum class StorageKind {
@@ -123,6 +124,9 @@ struct ImageSymbol {
   uint64_t Size = 0;
   bool Local = false; ///< STB_LOCAL
   std::string File;   ///< if local: name of its source file without folders
+  /// If local: a number that it has in common with what was linked from the
+  /// same object, and with nothing else of the module. 0: not known.
+  unsigned Object = 0;
 };
 
 /// A thread-local variable of a symbol table.
@@ -132,6 +136,7 @@ struct ImageThreadLocal {
   bool Local = false;    ///< STB_LOCAL
   bool External = false; ///< other units may name it, hidden or not
   std::string File;      ///< if local: name of its source file without folders
+  unsigned Object = 0;   ///< as ImageSymbol's
 };
 
 enum class Producer { GCC, Clang, Other };

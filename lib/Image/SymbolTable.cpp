@@ -96,8 +96,8 @@ std::vector<const ElfSymbol *> SymbolTable::others(StringRef Name,
 std::vector<ImageSymbol> SymbolTable::findData(StringRef Name) const {
   std::vector<ImageSymbol> Found;
   for (const ElfSymbol *S : others(Name, SymbolKind::Data))
-    Found.push_back(
-        {ProgramAddr(S->Address + LoadBias), S->Size, S->Local, S->File.str()});
+    Found.push_back({ProgramAddr(S->Address + LoadBias), S->Size, S->Local,
+                     S->File.str(), S->Object});
   return Found;
 }
 
@@ -106,7 +106,7 @@ SymbolTable::findThreadLocals(StringRef Name) const {
   std::vector<ImageThreadLocal> Found;
   for (const ElfSymbol *S : others(Name, SymbolKind::ThreadLocal))
     Found.push_back(
-        {S->Address, S->Size, S->Local, S->External, S->File.str()});
+        {S->Address, S->Size, S->Local, S->External, S->File.str(), S->Object});
   return Found;
 }
 
@@ -233,8 +233,10 @@ const ImageFunction *SymbolTable::describe(size_t Index) const {
   F->Entry = ProgramAddr(Symbol.Address + LoadBias);
   F->Size = Symbol.Size;
   F->Local = Symbol.Local;
-  if (F->Local)
+  if (F->Local) {
     F->File = Symbol.File.str();
+    F->Object = Symbol.Object;
+  }
   EntryBytes Bytes = readEntryBytes(File, Symbol.Address);
   F->HasEndbr = Bytes.HasEndbr;
   // NOPs before the entry may be the end of the function before it.

@@ -40,6 +40,15 @@ void Session::reinit(StringRef Variable, Answer Done) {
   if (Found.empty())
     return Done(
         makeError("no file that was edited has a variable '{}'", Variable));
+  if (all_of(Found,
+             [&](const Candidate &C) {
+               return C.Symbol == Found.front().Symbol &&
+                      C.Where == Found.front().Where;
+             }) &&
+      Found.size() > 1)
+    return Done(makeError("'{}' ({}) is there once in each copy of its file "
+                          "that the program holds; not supported yet",
+                          Variable, Found.front().Where));
   if (Found.size() > 1) {
     std::vector<std::string> Places;
     for (const Candidate &C : Found)
