@@ -152,7 +152,7 @@ static void read_values(struct hotjit_environment *out,
       choice(out, "HOTJIT_COMMIT_AT_SAFEPOINT", 0, "0", "1");
   if (given && given->commit_at_safepoint)
     options->commit_at_safepoint = 1;
-  options->under_launcher = choice(out, "HOTJIT_LAUNCHER", 0, "0", "1");
+  options->under_launcher = getenv("HOTJIT_LAUNCHER") != NULL;
   options->check_compile = choice(out, "HOTJIT_CHECK_COMPILE", 0, "0", "1");
   out->socket = socket ? absolute(socket, here) : default_socket();
   if (!out->socket || !options->include || !options->exclude)

@@ -130,7 +130,13 @@ void ChildProcess::pass(const signalfd_siginfo &S) {
 
 std::optional<int> ChildProcess::lookAtChild() {
   int Status;
-  while (::waitpid(Pid, &Status, WNOHANG | WUNTRACED) == Pid) {
+  // As the first process of a container this one inherits what the program's
+  // children leave behind, and nobody else waits for that.
+  while (pid_t Child = ::waitpid(-1, &Status, WNOHANG | WUNTRACED)) {
+    if (Child < 0)
+      break;
+    if (Child != Pid)
+      continue;
     if (!WIFSTOPPED(Status))
       return Status;
     stopLike(WSTOPSIG(Status));

@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace hotjit;
@@ -50,7 +51,7 @@ std::vector<std::string> hotjit::programEnvironment(const char *const *Before,
   }
   Result.push_back(Preload);
   Result.push_back("HOTJIT=1");
-  Result.push_back("HOTJIT_LAUNCHER=1");
+  Result.push_back(launcherVariable());
   for (std::string &Variable : Given.environment())
     Result.push_back(std::move(Variable));
   if (std::optional<StringRef> Log = Given.get("log");
@@ -135,6 +136,7 @@ void Launch::say(StringRef Text) {
 }
 
 void Launch::show(const wire::Event &E) {
+  IsOff |= E.What == wire::Event::Kind::Off;
   say(Screen.render(E));
   std::string Json = formatv("{0}\n", wire::toJSON(E));
   if (Opened.EventsOnStderr)
@@ -191,6 +193,8 @@ void Launch::checkLostConnection() {
   if (!LostAt || nowMs() - *LostAt < LostPatienceMs)
     return;
   LostAt.reset();
+  if (IsOff) // and said why
+    return;
   say("[hotjit] off: the program has closed its socket (a program that it "
       "executes in its place starts without hotjit)\n");
 }
@@ -222,7 +226,7 @@ int Launch::watch(ChildProcess &Child, std::string SocketPath) {
     if (Events)
       Events->flush();
     if (std::optional<int> Status = Child.handleSignals()) {
-      finish();
+      finish(*Status);
       return *Status;
     }
     checkLostConnection();
@@ -231,9 +235,13 @@ int Launch::watch(ChildProcess &Child, std::string SocketPath) {
 }
 
 /// The program has ended; what it said last may still be in the socket.
-void Launch::finish() {
+void Launch::finish(int Status) {
   if (Socket)
     receive();
+  if (WIFEXITED(Status))
+    if (std::string Left = describeDescendants(findDescendants());
+        !Left.empty())
+      say(fmt::format("[hotjit] off: {}\n", Left));
   Stderr.finish();
   if (Events)
     Events->finish();

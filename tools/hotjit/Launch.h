@@ -2,6 +2,7 @@
 #define HOTJIT_TOOLS_HOTJIT_LAUNCH_H
 
 #include "ChildProcess.h"
+#include "Descendants.h"
 #include "Output.h"
 #include "Settings.h"
 #include "SocketWait.h"
@@ -46,7 +47,7 @@ private:
   void say(llvm::StringRef Text);
   void waitForSomething(const ChildProcess &Child);
   void checkLostConnection();
-  void finish();
+  void finish(int Status);
 
   Files Opened;
   bool Quiet;
@@ -57,6 +58,7 @@ private:
   std::optional<SocketWait> Waiting;
   std::unique_ptr<wire::Client> Socket;
   bool Listening = false; ///< the past has been shown: events go on from there
+  bool IsOff = false;     ///< the engine has turned itself off
   std::optional<int64_t> LostAt; ///< milliseconds: the socket was closed
 };
 

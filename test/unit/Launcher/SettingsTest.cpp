@@ -4,6 +4,7 @@
 #include "ErrorMatchers.h"
 #include "Launch.h"
 #include "TemporaryFolder.h"
+#include <unistd.h>
 
 using namespace hotjit;
 using namespace hotjit::test;
@@ -144,8 +145,8 @@ TEST(Settings, TheProgramGetsTheAgentAndItsOptions) {
   EXPECT_THAT(programEnvironment(Before, S, "/lib/libhotjit.so"),
               testing::UnorderedElementsAre(
                   "PATH=/bin", "LD_PRELOAD=/lib/libhotjit.so:/x.so", "HOTJIT=1",
-                  "HOTJIT_LAUNCHER=1", "HOTJIT_TRIGGER=manual",
-                  "HOTJIT_INCLUDE=a:b"));
+                  "HOTJIT_LAUNCHER=" + std::to_string(::getpid()),
+                  "HOTJIT_TRIGGER=manual", "HOTJIT_INCLUDE=a:b"));
 }
 
 TEST(Settings, VerboseSendsTheEnginesLogToTheLogFile) {

@@ -1,0 +1,68 @@
+// A program that makes itself a daemon forks and ends: `hotjit run` ends with
+// it, and what the developer works on runs on elsewhere, without hotjit (no
+// thread of it is in a forked child). That must be said. The child has another
+// parent by then, and perhaps another session, so it cannot be found by those.
+//
+// But the kernel shows the environment that a process was executed with
+// (proc_pid_environ(5)), and a forked child has that of its parent, whatever
+// became of `environ`: the agent has taken our variable out there, so what the
+// program executes does not have it. A program that writes its title over its
+// environment is not found once it has done so.
+
+#include "Descendants.h"
+#include "Support/FmtSupport.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include <dirent.h>
+#include <unistd.h>
+
+using namespace hotjit;
+using namespace llvm;
+
+std::string hotjit::launcherVariable() {
+  return fmt::format("HOTJIT_LAUNCHER={}", ::getpid());
+}
+
+static bool isExecutedWith(pid_t Process, StringRef Variable) {
+  auto Text =
+      MemoryBuffer::getFileAsStream(fmt::format("/proc/{}/environ", Process));
+  if (!Text) // It has ended, or is somebody else's.
+    return false;
+  StringRef Rest = (*Text)->getBuffer();
+  while (!Rest.empty()) {
+    auto [First, Others] = Rest.split('\0');
+    if (First == Variable)
+      return true;
+    Rest = Others;
+  }
+  return false;
+}
+
+std::vector<pid_t> hotjit::findDescendants() {
+  std::vector<pid_t> Result;
+  DIR *Processes = ::opendir("/proc");
+  if (!Processes)
+    return Result;
+  std::string Variable = launcherVariable();
+  while (const dirent *Entry = ::readdir(Processes)) {
+    pid_t Process = 0;
+    if (!StringRef(Entry->d_name).getAsInteger(10, Process) &&
+        isExecutedWith(Process, Variable))
+      Result.push_back(Process);
+  }
+  ::closedir(Processes);
+  return Result;
+}
+
+std::string hotjit::describeDescendants(const std::vector<pid_t> &Processes) {
+  if (Processes.empty())
+    return "";
+  std::string Numbers;
+  for (pid_t Process : Processes)
+    Numbers += fmt::format("{}{}", Numbers.empty() ? "" : ", ", Process);
+  bool IsOne = Processes.size() == 1;
+  return fmt::format("the program has ended; {} {}, which it forked, {} on "
+                     "without hotjit: start a daemon in the foreground",
+                     IsOne ? "process" : "processes", Numbers,
+                     IsOne ? "runs" : "run");
+}
