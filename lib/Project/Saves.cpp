@@ -12,6 +12,7 @@
 #include "llvm/ADT/STLExtras.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace hotjit {
 
@@ -64,17 +65,37 @@ std::map<std::string, Nanoseconds> Saves::filesOf(const FileEvents &Events) {
   return Files;
 }
 
+/// Empty: the file is gone, or written to. Between two steps of an editor's
+/// save that is so.
+static std::string whyUnreadable(llvm::Error E) {
+  std::string Why;
+  llvm::handleAllErrors(std::move(E), [&](const llvm::StringError &S) {
+    std::error_code Code = S.convertToErrorCode();
+    if (Code != llvm::inconvertibleErrorCode() &&
+        Code != std::errc::no_such_file_or_directory &&
+        Code != std::errc::not_a_directory)
+      Why = S.getMessage();
+  });
+  return Why;
+}
+
+std::map<std::string, std::string> Saves::takeUnreadable() {
+  return std::exchange(Unreadable, {});
+}
+
 std::optional<ChangeSet> Saves::apply(const FileEvents &Events) {
   std::vector<TextSnapshot::Change> Changes;
   std::optional<Nanoseconds> First;
   for (const auto &[Path, Time] : filesOf(Events)) {
     llvm::Expected<std::string> Text = FS.read(Path);
     if (!Text) {
-      // Not an error: between two steps of an editor's save there is no file.
-      llvm::consumeError(Text.takeError());
+      std::string Why = whyUnreadable(Text.takeError());
+      if (!Why.empty() && KnownUnreadable.insert(Path).second)
+        Unreadable[Path] = std::move(Why);
       LookAgain.emplace(Path, Time);
       continue;
     }
+    KnownUnreadable.erase(Path);
     std::shared_ptr<const SourceText> Now =
         SourceText::create(std::move(*Text));
     if (Now->hash() == Known.find(Path)->hash())

@@ -52,6 +52,9 @@ public:
   /// cannot be read now (replaced in the same instant, deleted) keeps its old
   /// text and is looked at again on the next event, whatever that is about.
   std::optional<ChangeSet> apply(const FileEvents &Events);
+  /// Why files that are there could not be read in apply(), by file; each once,
+  /// until it was read.
+  std::map<std::string, std::string> takeUnreadable();
   const TextSnapshot &texts() const { return Known; }
 
 private:
@@ -62,6 +65,8 @@ private:
   TextSnapshot Known;
   /// Files that could not be read, with the time of the event that was missed.
   std::map<std::string, Nanoseconds> LookAgain;
+  std::map<std::string, std::string> Unreadable; ///< not taken yet
+  std::set<std::string> KnownUnreadable;
 };
 
 } // namespace hotjit

@@ -60,6 +60,7 @@ void Session::filesChanged(const FileEvents &Events) {
     append_range(Files, Change->Files);
     Time = Change->Time;
   }
+  tellUnreadable();
   if (Files.empty())
     return;
   for (const std::string &File : Files)
@@ -67,6 +68,22 @@ void Session::filesChanged(const FileEvents &Events) {
   if (Options.Manual || Paused)
     return;
   begin(std::move(Files), Time, nullptr);
+}
+
+/// A save that cannot be read is a reload that failed; what is in flight does
+/// not know of it.
+void Session::tellUnreadable() {
+  for (const auto &[File, Why] : Known.takeUnreadable()) {
+    Event E;
+    E.What = Event::Kind::Changed;
+    E.Reload = ++LastReload;
+    E.Files = {File};
+    tell(E);
+    E.What = Event::Kind::Failed;
+    E.Stage = "read";
+    E.Message = Why;
+    tell(std::move(E));
+  }
 }
 
 /// Files that an undo left behind and that were written since.
@@ -100,6 +117,7 @@ void Session::reload(std::vector<std::string> Files, Reply Done) {
   Look.Time = Around.Time.now();
   bool Changed = commandsChanged(Look);
   Changed |= Known.apply(Look).has_value();
+  tellUnreadable();
   // Asking for a file brings it live even if an undo left it behind.
   if (Files.empty()) {
     Changed |= !Ahead.empty();
@@ -576,6 +594,15 @@ Event Session::fail(Attempt &A, std::string Stage, std::string Message) {
   E.Stage = std::move(Stage);
   E.Message = std::move(Message);
   return E;
+}
+
+void Session::giveUp(const std::string &Why) {
+  if (!InFlight)
+    return;
+  *InFlight->Cancel = true;
+  abandon(*InFlight);
+  finish(fail(*InFlight, InFlight->Compiled ? "commit" : "compile",
+              "hotjit turns itself off: " + Why));
 }
 
 /// The one place where an attempt ends.

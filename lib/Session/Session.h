@@ -167,6 +167,9 @@ public:
   Event pause();
   Event resume();
 
+  /// The engine is about to be turned off: what is in flight ends as failed.
+  void giveUp(const std::string &Why);
+
   /// Looks for the frames of pending functions anew.
   SessionStatus status();
   /// What last happened to the function with this name or symbol.
@@ -194,6 +197,7 @@ private:
   std::set<std::string> dirtyFiles() const;
   TextSnapshot textsToCompile() const;
   std::vector<std::string> savedAgain(const FileEvents &Events) const;
+  void tellUnreadable();
   std::optional<FileStatus> statusOf(llvm::StringRef Path) const;
   std::string onlyEdited(const std::set<std::string> &Files, size_t Unit) const;
   void startCompiling(Attempt &A);

@@ -244,3 +244,32 @@ TEST_F(SessionTest, ATextThatDoesNotCompileIsLookedAtBeforeItsVerdict) {
   EXPECT_EQ(Told[1].Stage, "superseded");
   EXPECT_EQ(Program.live(), "a2 {}");
 }
+
+// Each request has exactly one verdict, of an engine too that cannot go on.
+TEST_F(SessionTest, WhatIsInFlightFailsWhenTheEngineTurnsItselfOff) {
+  S->giveUp("broken");
+  EXPECT_EQ(kinds(), "");
+  save("/p/a.c", "a2");
+  S->giveUp("broken");
+  EXPECT_EQ(kinds(), "changed failed");
+  EXPECT_EQ(Told.back().Message, "hotjit turns itself off: broken");
+  settle();
+  EXPECT_EQ(kinds(), "changed failed");
+}
+
+// E18: a file that is there and cannot be read is no save that is under way.
+TEST_F(SessionTest, AFileThatCannotBeReadIsTold) {
+  FS.forbid("/p/a.c");
+  save("/p/a.c", "a2");
+  EXPECT_EQ(kinds(), "changed failed");
+  EXPECT_EQ(Told.back().Stage, "read");
+  EXPECT_EQ(Told.back().Message, "/p/a.c: cannot open: Permission denied");
+  // Once, though it is looked at with every event.
+  save("/p/b.c", "b2");
+  settle();
+  EXPECT_EQ(kinds(), "changed failed changed reloaded");
+  FS.allow("/p/a.c");
+  save("/p/a.c", "a3");
+  settle();
+  EXPECT_EQ(Program.live(), "a3");
+}

@@ -51,7 +51,11 @@ public:
     if (!Real)
       return Real.takeError();
     auto I = Files.find(*Real);
-    if (I == Files.end() || Forbidden.count(*Real))
+    if (Forbidden.count(*Real))
+      return llvm::createStringError(
+          std::make_error_code(std::errc::permission_denied),
+          "%s: cannot open: Permission denied", Path.str().c_str());
+    if (I == Files.end())
       return makeError("{}: cannot open", Path);
     return I->second.Text;
   }
