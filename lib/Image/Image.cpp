@@ -263,7 +263,7 @@ static std::optional<std::string> pathOf(const LoadedObject &Object,
 
 Error Image::State::addObject(LoadedObject Object, std::string Path,
                               const FileSystem &FS, SourcePaths &Resolver) {
-  std::string File = Object.Executable ? "/proc/self/exe" : Object.Path;
+  std::string File = Object.Executable ? "/proc/thread-self/exe" : Object.Path;
   ImageModule Module;
   Module.Path = std::move(Path);
   Module.Name = Object.Path;

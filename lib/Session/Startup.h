@@ -10,7 +10,7 @@ namespace hotjit {
 
 /// Leads to the executable that this process runs, whatever lies by now where
 /// it was (proc(5)).
-inline constexpr char OwnExecutable[] = "/proc/self/exe";
+inline constexpr char OwnExecutable[] = "/proc/thread-self/exe";
 
 struct ProjectOptions {
   /// Another one where a program is looked at that does not run.

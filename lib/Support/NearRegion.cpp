@@ -1,9 +1,9 @@
 // New code must sit within a 32-bit displacement of the code that it replaces,
 // and the kernel, left alone, puts new memory terabytes away from it. So the
-// gaps between the program's mappings are read from /proc/self/maps and one is
-// asked for by address. Between the look and the asking any other thread may
-// map something there: MAP_FIXED_NOREPLACE makes that a refusal instead of a
-// mapping of the program overwritten without a trace, and we look again.
+// gaps between the program's mappings are read from /proc/thread-self/maps and
+// one is asked for by address. Between the look and the asking any other thread
+// may map something there: MAP_FIXED_NOREPLACE makes that a refusal instead of
+// a mapping of the program overwritten without a trace, and we look again.
 //
 // Places where something of the program's grows are left free: below the stack,
 // and above the heap.
@@ -45,7 +45,7 @@ static constexpr uint64_t HighestAddress = (1ULL << 47) - 4096;
 static constexpr int LookAgainLimit = 8;
 
 static Expected<std::vector<AddrRange>> findGaps() {
-  Expected<std::string> Maps = RealFileSystem().read("/proc/self/maps");
+  Expected<std::string> Maps = RealFileSystem().read("/proc/thread-self/maps");
   if (!Maps)
     return Maps.takeError();
   std::vector<AddrRange> Gaps;
@@ -58,7 +58,8 @@ static Expected<std::vector<AddrRange>> findGaps() {
     StringRef Rest = Line;
     if (Rest.consumeInteger(16, Begin) || !Rest.consume_front("-") ||
         Rest.consumeInteger(16, Next))
-      return makeError("/proc/self/maps: cannot read the line '{}'", Line);
+      return makeError("/proc/thread-self/maps: cannot read the line '{}'",
+                       Line);
     // The stack grows down into this gap.
     bool IsStack = Line.ends_with("[stack]");
     if (Begin > End && !IsStack)

@@ -46,7 +46,7 @@ static std::vector<uint8_t> copyBytes(const void *From, size_t Size) {
 /// The dynamic linker has no name for the executable.
 static std::string executablePath() {
   char Buffer[PATH_MAX];
-  ssize_t Size = ::readlink("/proc/self/exe", Buffer, sizeof Buffer);
+  ssize_t Size = ::readlink("/proc/thread-self/exe", Buffer, sizeof Buffer);
   std::string Path(Buffer, Size > 0 ? static_cast<size_t>(Size) : 0);
   // What the kernel appends once the file was removed or renamed over.
   static constexpr std::string_view Gone = " (deleted)";

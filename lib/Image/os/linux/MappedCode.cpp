@@ -1,4 +1,4 @@
-// Which files code is mapped from, one line of /proc/self/maps each
+// Which files code is mapped from, one line of /proc/thread-self/maps each
 // (proc_pid_maps(5)):
 //
 //   7f0c1000-7f0c9000 r-xp 00001000 fe:00 1234    /usr/lib/libplugin.so
@@ -15,7 +15,8 @@ using llvm::StringRef;
 
 std::vector<MappedCode> hotjit::mappedCode() {
   std::vector<MappedCode> Result;
-  llvm::Expected<std::string> Maps = RealFileSystem().read("/proc/self/maps");
+  llvm::Expected<std::string> Maps =
+      RealFileSystem().read("/proc/thread-self/maps");
   if (!Maps) {
     llvm::consumeError(Maps.takeError());
     return Result;

@@ -1,4 +1,4 @@
-// /proc/self/maps, one line per mapping (proc_pid_maps(5)):
+// /proc/thread-self/maps, one line per mapping (proc_pid_maps(5)):
 //
 //   55e0c0a00000-55e0c0a21000 r-xp 00002000 08:01 1234    /usr/bin/lua
 
@@ -65,7 +65,7 @@ static std::optional<Mapping> parseLine(StringRef Line) {
 }
 
 Expected<std::vector<Mapping>> readMemoryMap() {
-  Expected<std::string> Text = readProcFile("/proc/self/maps");
+  Expected<std::string> Text = readProcFile("/proc/thread-self/maps");
   if (!Text)
     return Text.takeError();
   std::vector<Mapping> Map;
@@ -74,7 +74,8 @@ Expected<std::vector<Mapping>> readMemoryMap() {
   for (StringRef Line : Lines) {
     std::optional<Mapping> M = parseLine(Line);
     if (!M)
-      return makeError("/proc/self/maps: cannot read the line '{}'", Line);
+      return makeError("/proc/thread-self/maps: cannot read the line '{}'",
+                       Line);
     Map.push_back(std::move(*M));
   }
   return Map;

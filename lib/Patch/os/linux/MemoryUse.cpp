@@ -29,7 +29,7 @@ static std::optional<uint64_t> firstNumber(StringRef Text) {
 }
 
 uint64_t residentBytes() {
-  std::string Text = readOrNothing("/proc/self/statm");
+  std::string Text = readOrNothing("/proc/thread-self/statm");
   StringRef AfterSize = StringRef(Text).split(' ').second;
   return firstNumber(AfterSize).value_or(0) *
          static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
