@@ -5,8 +5,8 @@
  * replace malloc, close all descriptors, install handlers for every signal,
  * and fork at any moment. Its only work is to load the engine on a thread of
  * its own when asked to, to keep the signals of faults for it (Signals.c), to
- * run its jobs (Jobs.c), and to leave no trace in the environment
- * (Environment.c).
+ * run its jobs (Jobs.c), to end with the program's last thread (LastThread.c),
+ * and to leave no trace in the environment (Environment.c).
  *
  * Rules for every line here, because it runs inside somebody else's program:
  *
@@ -84,8 +84,10 @@ static void become_broken(const char *why) {
    asked for is not there, when no socket can say it. */
 static void complain(const char *why) {
   char line[1024];
+  /* A terminal may be in raw mode. */
+  const char *end = isatty(STDERR_FILENO) ? "\r\n" : "\n";
   int length = snprintf(line, sizeof(line),
-                        "[hotjit] off: %s; the program runs on\n", why);
+                        "[hotjit] off: %s; the program runs on%s", why, end);
   if (length < 0)
     return;
   if ((size_t)length >= sizeof(line)) {
@@ -94,6 +96,22 @@ static void complain(const char *why) {
   }
   if (write(STDERR_FILENO, line, length) < 0)
     return;
+}
+
+static void engine_off(const char *why, int told) {
+  become_broken(why);
+  if (!told)
+    complain(why);
+}
+
+void hotjit_agent_watch_engine(void) {
+  static const char *seen;
+  const char *why = NULL;
+  if (hotjit_agent_current_state() == HOTJIT_AGENT_ON && engine.broken)
+    why = engine.broken();
+  if (why && why == seen)
+    engine_off(why, 0);
+  seen = why;
 }
 
 /* -- Loading ------------------------------------------------------------- */
@@ -160,7 +178,7 @@ static int load_engine(char *error, size_t error_size) {
   engine.abi = HOTJIT_ENGINE_ABI;
   engine.run = hotjit_agent_run_job;
   engine.program_action = hotjit_agent_program_action;
-  engine.off = become_broken;
+  engine.off = engine_off;
   engine.want_safepoint = want_safepoint;
   engine.has_callbacks = hotjit_agent_has_callbacks;
   engine.begin_callback = hotjit_agent_begin_callback;
@@ -168,6 +186,8 @@ static int load_engine(char *error, size_t error_size) {
   engine.socket = environment.socket;
   return start(&environment.options, &engine, error, (uint32_t)error_size);
 }
+
+static pthread_t thread_of_agent;
 
 static void *agent_thread(void *unused) {
   char error[1024] = "the engine gave no reason";
@@ -209,11 +229,13 @@ static void fork_prepare(void) {
       pthread_mutex_clocklock(&loading, CLOCK_MONOTONIC, &until) == 0;
   if (hotjit_agent_current_state() == HOTJIT_AGENT_ON && engine.fork_prepare)
     engine.fork_prepare();
+  hotjit_agent_callbacks_fork_prepare();
   hotjit_agent_signals_fork_prepare();
 }
 
 static void fork_parent(void) {
   hotjit_agent_signals_fork_done();
+  hotjit_agent_callbacks_fork_parent();
   if (hotjit_agent_current_state() == HOTJIT_AGENT_ON && engine.fork_parent)
     engine.fork_parent();
   if (forker_holds_loading)
@@ -222,6 +244,7 @@ static void fork_parent(void) {
 
 static void fork_child(void) {
   hotjit_agent_signals_fork_done();
+  hotjit_agent_callbacks_fork_child();
   if (hotjit_agent_current_state() == HOTJIT_AGENT_ON && engine.fork_child)
     engine.fork_child();
   atomic_store(&state, HOTJIT_AGENT_ENDED);
@@ -243,7 +266,7 @@ static int begin(const hotjit_options *given) {
   hotjit_agent_keep_signals();
   failed = pthread_atfork(fork_prepare, fork_parent, fork_child);
   if (!failed)
-    failed = hotjit_agent_start_thread(agent_thread, NULL);
+    failed = hotjit_agent_start_thread(&thread_of_agent, agent_thread, NULL);
   if (failed) {
     become_broken(strerror(failed));
     return HOTJIT_ERROR;
@@ -270,7 +293,7 @@ int hotjit_agent_start(const hotjit_options *given, int wait) {
   return result;
 }
 
-int hotjit_agent_stop(void) {
+int hotjit_agent_stop(const char *why) {
   enum hotjit_agent_state before = hotjit_agent_current_state();
   int was_started;
   pthread_mutex_lock(&loading); /* not in the middle of loading */
@@ -283,7 +306,7 @@ int hotjit_agent_stop(void) {
     return HOTJIT_OFF;
   hotjit_agent_end_jobs();
   if (engine.stop)
-    engine.stop();
+    engine.stop(why);
   return HOTJIT_OK;
 }
 

@@ -36,6 +36,10 @@ void hotjit_agent_program_action(int number, int deliver,
                                  struct sigaction *out);
 /* Calls of sigaction from [begin, end) are the engine's. */
 void hotjit_agent_set_engine_text(const char *begin, const char *end);
+/* The next definition of `name` after ours: libc's, or that of another library
+   that stands in front of it. Kept in *known; async-signal-safe but for the
+   first time. */
+void *hotjit_agent_next(_Atomic(void *) *known, const char *name);
 /* libc's pthread_sigmask. */
 int hotjit_agent_real_sigmask(int how, const sigset_t *set, sigset_t *old);
 /* All signals but those that a fault of the thread itself raises. */
@@ -49,16 +53,28 @@ void hotjit_agent_signals_fork_done(void);
    job of it was given up and another thread took over. */
 void hotjit_agent_serve_jobs(void);
 int hotjit_agent_run_job(void (*f)(void *arg), void *arg, uint32_t timeout_ms);
-void hotjit_agent_end_jobs(void);
-/* Any thread; `body` runs on a detached thread named "hotjit" with a stack of
-   16 MB and quiet signals. Nonzero: errno's value. */
-int hotjit_agent_start_thread(void *(*body)(void *), void *argument);
+/* Zero: a job runs, and nobody knows for how long. */
+int hotjit_agent_end_jobs(void);
+/* Any thread; `body` runs on a thread with a stack of 16 MB and quiet signals.
+   Nonzero: errno's value. */
+int hotjit_agent_start_thread(pthread_t *thread, void *(*body)(void *),
+                              void *argument);
+
+/* -- LastThread.c -------------------------------------------------------- */
+
+/* On the agent's thread: ends the process if no thread of the program is left.
+   Returns if there is one. */
+void hotjit_agent_end_with_program(void);
 
 /* -- Callbacks.c --------------------------------------------------------- */
 
 /* As hotjit_on_reload() with a callback and without; 0, or errno's value. */
 int hotjit_agent_add_callback(hotjit_reload_callback callback, void *user);
 int hotjit_agent_remove_callbacks(void *user);
+/* Around fork(2). */
+void hotjit_agent_callbacks_fork_prepare(void);
+void hotjit_agent_callbacks_fork_parent(void);
+void hotjit_agent_callbacks_fork_child(void);
 /* Is this thread inside a callback? */
 int hotjit_agent_in_callback(void);
 /* Halves of EngineAbi.h. */
@@ -77,6 +93,9 @@ enum hotjit_agent_state {
   HOTJIT_AGENT_ENDED,  /* stopped, or in a forked child */
 };
 
+/* On the agent's thread, now and then: says it for an engine that broke and
+   cannot. */
+void hotjit_agent_watch_engine(void);
 enum hotjit_agent_state hotjit_agent_current_state(void); /* one load */
 /* Does the engine want to hear of safe points? One load. */
 int hotjit_agent_wants_safepoint(void);
@@ -84,7 +103,8 @@ int hotjit_agent_wants_safepoint(void);
 const struct hotjit_engine_api *hotjit_agent_engine(void);
 /* Nonzero: HOTJIT_ERROR with why_broken(). `wait`: until it is loaded. */
 int hotjit_agent_start(const hotjit_options *given, int wait);
-int hotjit_agent_stop(void);
+/* HOTJIT_OFF: it was not on. `why`, if not null, is told. */
+int hotjit_agent_stop(const char *why);
 /* Why the state is BROKEN; never null. */
 const char *hotjit_agent_why_broken(void);
 

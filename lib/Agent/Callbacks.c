@@ -152,3 +152,17 @@ void hotjit_agent_end_callback(void) {
   pthread_cond_broadcast(&ended);
   pthread_mutex_unlock(&lock);
 }
+
+/* -- fork ---------------------------------------------------------------- */
+
+/* Whatever thread holds the lock or runs a callback is not in the child; the
+   one that forks may be inside of one. */
+void hotjit_agent_callbacks_fork_prepare(void) { pthread_mutex_lock(&lock); }
+
+void hotjit_agent_callbacks_fork_parent(void) { pthread_mutex_unlock(&lock); }
+
+void hotjit_agent_callbacks_fork_child(void) {
+  for (struct entry *entry = entries; entry; entry = entry->next)
+    entry->running = entry == inside;
+  pthread_mutex_unlock(&lock);
+}

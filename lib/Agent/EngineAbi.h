@@ -34,7 +34,7 @@
 extern "C" {
 #endif
 
-#define HOTJIT_ENGINE_ABI 2
+#define HOTJIT_ENGINE_ABI 3
 
 /* As in HOTJIT_TRIGGER. */
 enum hotjit_trigger { HOTJIT_TRIGGER_SAVE = 0, HOTJIT_TRIGGER_MANUAL = 1 };
@@ -106,8 +106,9 @@ struct hotjit_engine_api {
   void (*program_action)(int signal, int deliver, struct sigaction *out);
 
   /* The engine turned itself off; `why` is copied. Live code stays. Nothing of
-     the engine is called afterwards except `stop`. Any thread. */
-  void (*off)(const char *why);
+     the engine is called afterwards except `stop`. `told`: somebody listens to
+     its events; else the program's stderr gets a line. Any thread. */
+  void (*off)(const char *why, int told);
 
   /* Makes hotjit_safepoint() call `safepoint` below, or not. Any thread. */
   void (*want_safepoint)(int wanted);
@@ -128,10 +129,14 @@ struct hotjit_engine_api {
 
   /* -- Filled by the engine in start. ------------------------------------- */
 
-  /* Joins the engine's threads, removes the socket; live code stays. Called
-     once, on a thread of the program. */
-  void (*stop)(void);
+  /* Joins the engine's threads, removes the socket; live code stays. `why`, if
+     not null, is told before. Called once, on a thread of the program. */
+  void (*stop)(const char *why);
   unsigned (*generation)(void); /* any thread, one load */
+  /* Why the engine cannot go on, while it has not come to call `off`; null:
+     all is well. If it stays so its thread hangs, and the agent says it. No
+     lock, no memory is taken. Agent's thread. */
+  const char *(*broken)(void);
   /* hotjit_guard: nonzero if f(arg) has crashed in new code, and error says
      how. What f throws passes through. Any thread. */
   int (*guard)(void (*f)(void *arg), void *arg, char *error,

@@ -5,6 +5,9 @@
  * of new code that opens a file must open it in the program's table, so it runs
  * here. It is the program's code and may hang: then the job is given up, its
  * thread is left alone with it, and another thread takes over.
+ *
+ * Between jobs the thread looks whether the program still has threads
+ * (LastThread.c), and whether the engine hangs.
  */
 
 #include "Agent.h"
@@ -27,22 +30,25 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static struct job *current;
 static int serving;
 static int ended;
+static int given_up_once; /* another thread serves than the first */
 
 #define STACK_SIZE (16UL << 20)
 
-int hotjit_agent_start_thread(void *(*body)(void *), void *argument) {
+/* Less than a second: how long a program that has ended may still be there. */
+#define LOOK_INTERVAL_MS 500
+
+int hotjit_agent_start_thread(pthread_t *thread, void *(*body)(void *),
+                              void *argument) {
   sigset_t quiet, before;
   pthread_attr_t attributes;
-  pthread_t thread;
   int failed = pthread_attr_init(&attributes);
   if (failed)
     return failed;
   pthread_attr_setstacksize(&attributes, STACK_SIZE);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   /* The new thread inherits the mask. */
   hotjit_agent_quiet_signals(&quiet);
   hotjit_agent_real_sigmask(SIG_SETMASK, &quiet, &before);
-  failed = pthread_create(&thread, &attributes, body, argument);
+  failed = pthread_create(thread, &attributes, body, argument);
   hotjit_agent_real_sigmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attributes);
   return failed;
@@ -64,12 +70,30 @@ static int serve(struct job *job) {
   return given_up;
 }
 
+/* The lock is held; it is free while the program is looked at. */
+static void wait_for_job(void) {
+  struct timespec until;
+  clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_nsec += LOOK_INTERVAL_MS * 1000000L;
+  if (until.tv_nsec >= 1000000000) {
+    until.tv_sec += 1;
+    until.tv_nsec -= 1000000000;
+  }
+  if (pthread_cond_clockwait(&changed, &lock, CLOCK_MONOTONIC, &until) !=
+      ETIMEDOUT)
+    return;
+  pthread_mutex_unlock(&lock);
+  hotjit_agent_end_with_program();
+  hotjit_agent_watch_engine();
+  pthread_mutex_lock(&lock);
+}
+
 void hotjit_agent_serve_jobs(void) {
   pthread_mutex_lock(&lock);
   serving = 1;
   while (!ended) {
     if (!current || current->taken)
-      pthread_cond_wait(&changed, &lock);
+      wait_for_job();
     else if (serve(current))
       break;
   }
@@ -105,6 +129,7 @@ static void wait_for(struct job *job, uint32_t timeout_ms) {
 /* The lock is held; what became of the job when nobody waits for it any more.
  */
 static int settle(struct job *job) {
+  pthread_t thread;
   current = NULL;
   if (job->done) {
     free(job);
@@ -114,11 +139,11 @@ static int settle(struct job *job) {
     free(job);
     return ended ? HOTJIT_RUN_OFF : HOTJIT_RUN_TIMEOUT;
   }
-  job->given_up = 1;
+  job->given_up = given_up_once = 1;
   /* Until the new thread serves, jobs are refused. */
   serving = 0;
-  if (!ended)
-    hotjit_agent_start_thread(serve_on_new_thread, NULL);
+  if (!ended && !hotjit_agent_start_thread(&thread, serve_on_new_thread, NULL))
+    pthread_detach(thread);
   return HOTJIT_RUN_TIMEOUT;
 }
 
@@ -147,9 +172,12 @@ int hotjit_agent_run_job(void (*f)(void *arg), void *arg, uint32_t timeout_ms) {
   return result;
 }
 
-void hotjit_agent_end_jobs(void) {
+int hotjit_agent_end_jobs(void) {
+  int idle;
   pthread_mutex_lock(&lock);
   ended = 1;
+  idle = !given_up_once && !(current && current->taken && !current->done);
   pthread_cond_broadcast(&changed);
   pthread_mutex_unlock(&lock);
+  return idle;
 }

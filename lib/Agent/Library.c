@@ -103,7 +103,7 @@ int hotjit_stop(void) {
   if (hotjit_agent_in_callback())
     return fail(HOTJIT_ERROR, "hotjit_stop: not from a reload callback");
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-  off = hotjit_agent_stop() != HOTJIT_OK;
+  off = hotjit_agent_stop(NULL) != HOTJIT_OK;
   pthread_setcancelstate(cancel, NULL);
   if (off)
     return fail(HOTJIT_OFF, "hotjit is off");

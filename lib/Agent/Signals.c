@@ -53,9 +53,7 @@ static _Atomic(const char *) engine_end;
 
 /* -- libc's own functions ------------------------------------------------ */
 
-/* The next definition after ours: libc's, or that of another library that
-   stands in front of it. */
-static void *next(_Atomic(void *) *known, const char *name) {
+void *hotjit_agent_next(_Atomic(void *) *known, const char *name) {
   void *function = atomic_load_explicit(known, memory_order_relaxed);
   if (!function) {
     int saved = errno;
@@ -70,23 +68,24 @@ static int real_sigaction(int number, const struct sigaction *action,
                           struct sigaction *old) {
   static _Atomic(void *) known;
   int (*function)(int, const struct sigaction *, struct sigaction *) =
-      (int (*)(int, const struct sigaction *, struct sigaction *))next(
-          &known, "sigaction");
+      (int (*)(int, const struct sigaction *,
+               struct sigaction *))hotjit_agent_next(&known, "sigaction");
   return function(number, action, old);
 }
 
 static int real_sigprocmask(int how, const sigset_t *set, sigset_t *old) {
   static _Atomic(void *) known;
   int (*function)(int, const sigset_t *, sigset_t *) =
-      (int (*)(int, const sigset_t *, sigset_t *))next(&known, "sigprocmask");
+      (int (*)(int, const sigset_t *, sigset_t *))hotjit_agent_next(
+          &known, "sigprocmask");
   return function(how, set, old);
 }
 
 int hotjit_agent_real_sigmask(int how, const sigset_t *set, sigset_t *old) {
   static _Atomic(void *) known;
   int (*function)(int, const sigset_t *, sigset_t *) =
-      (int (*)(int, const sigset_t *, sigset_t *))next(&known,
-                                                       "pthread_sigmask");
+      (int (*)(int, const sigset_t *, sigset_t *))hotjit_agent_next(
+          &known, "pthread_sigmask");
   return function(how, set, old);
 }
 
@@ -341,7 +340,8 @@ static int concerns_us(int number) {
 #define NEXT_SIGNAL(name, number, handler)                                     \
   static _Atomic(void *) known;                                                \
   handler_function (*function)(int, handler_function) =                        \
-      (handler_function (*)(int, handler_function))next(&known, name);         \
+      (handler_function (*)(int, handler_function))hotjit_agent_next(&known,   \
+                                                                     name);    \
   return function(number, handler)
 
 EXPORT handler_function signal(int number, handler_function handler) {
@@ -400,7 +400,7 @@ EXPORT handler_function sigset(int number, handler_function handler) {
 
 #define NEXT_INT(name, number)                                                 \
   static _Atomic(void *) known;                                                \
-  int (*function)(int) = (int (*)(int))next(&known, name);                     \
+  int (*function)(int) = (int (*)(int))hotjit_agent_next(&known, name);        \
   return function(number)
 
 EXPORT int sighold(int number) {

@@ -9,6 +9,7 @@
 #include "Bridge.h"
 #include "Patch/GuardedCall.h"
 #include "Project/Watcher.h"
+#include "Reserve.h"
 #include "Support/Error.h"
 #include "Support/FmtSupport.h"
 #include "Wire/SocketFolder.h"
@@ -20,6 +21,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <unistd.h>
 
 using namespace hotjit;
@@ -34,27 +36,38 @@ static std::vector<std::string> toVector(const char *const *Strings) {
 
 static std::string orEmpty(const char *Text) { return Text ? Text : ""; }
 
+// The program may end when it goes on, and the last that was said with it.
+static constexpr auto LastWords = std::chrono::milliseconds(500);
+
 Engine::Engine(const hotjit_engine_options &Options, hotjit_engine_api &Api)
     : Options(Options), Api(Api), OnProgramThread(Api),
-      Calls(Api, [this](std::function<void()> F) { Inbox.post(std::move(F)); }),
-      Thread(std::optional<unsigned>(EngineStackBytes),
-             [this] { runSession(); }) {}
+      Calls(Api,
+            [this](std::function<void()> F) { Inbox.post(std::move(F)); }) {}
 
-void Engine::stop() {
-  Calls.end("hotjit was stopped");
+Error Engine::start() {
+  Expected<Thread> T =
+      Thread::start("hotjit-session", [this] { runSession(); });
+  if (!T)
+    return T.takeError();
+  SessionThread = std::move(*T);
+  return Error::success();
+}
+
+void Engine::stop(std::string Why) {
+  Calls.end(Why.empty() ? "hotjit was stopped" : Why);
+  WhyStopped = std::move(Why);
   Inbox.close();
-  if (IsBroken)
-    Thread.detach(); // It may hang, and the program must not.
-  else
-    Thread.join();
+  if (!IsBroken) // Else it may hang, and the program must not.
+    SessionThread.join();
 }
 
 void Engine::runSession() {
-  set_thread_name("hotjit-session");
   // Every thread made from here on shares this table: the program cannot close
   // our descriptors, and its children do not get them.
   close_range(3, ~0U, CLOSE_RANGE_UNSHARE);
-  if (Error E = start())
+  // Nor does its chroot(2), chdir(2) or umask(2) change what our paths lead to.
+  unshare(CLONE_FS);
+  if (Error E = prepare())
     turnOff(toString(std::move(E)));
   auto Deadline = [&]() -> std::optional<Nanoseconds> {
     if (!TheSession || !Off.empty())
@@ -78,6 +91,10 @@ void Engine::runSession() {
     if (Held && TheSession && Off.empty())
       TheSession->filesChanged(*Held);
   }
+  if (!WhyStopped.empty() && Off.empty())
+    turnOff(WhyStopped);
+  if (Socket && !WhyStopped.empty())
+    Socket->drain(LastWords);
   if (IsBroken) {
     turnFenceOff();
     return;
@@ -91,7 +108,7 @@ void Engine::runSession() {
   Socket.reset();
 }
 
-Error Engine::start() {
+Error Engine::prepare() {
   L = std::make_unique<Log>();
   if (Error E = openOutputs())
     return E;
@@ -121,7 +138,7 @@ Error Engine::openOutputs() {
 }
 
 Error Engine::openSocket() {
-  Expected<std::string> Executable = Files.realPath("/proc/self/exe");
+  Expected<std::string> Executable = Files.realPath("/proc/thread-self/exe");
   if (!Executable)
     return Executable.takeError();
   Program = *Executable;
@@ -384,9 +401,6 @@ Error Engine::startFence() {
   return Error::success();
 }
 
-// The program may end when it goes on, and the last that was said with it.
-static constexpr auto LastWords = std::chrono::milliseconds(500);
-
 void Engine::crashed(const Crash &C, const Fence::Done &Done) {
   if (!TheSession || !Off.empty())
     return Done("");
@@ -401,6 +415,7 @@ void Engine::crashed(const Crash &C, const Fence::Done &Done) {
 void Engine::tell(const Event &E) {
   if (E.Generation)
     LiveGeneration = *E.Generation;
+  keepReserve(); // For what may end this one.
   keepDiagnostics(E);
   tellProgram(E);
   wire::Event W = onWire(E);
@@ -415,17 +430,32 @@ void Engine::tell(const Event &E) {
   }
 }
 
-void Engine::reportBroken(std::string What) {
-  IsBroken = true;
+const char *Engine::broken() const {
+  return SaysWhy && !HasSaid ? WhyBroken : nullptr;
+}
+
+void Engine::markBroken(const char *Why) {
+  if (IsBroken.exchange(true))
+    return;
+  snprintf(WhyBroken, sizeof WhyBroken, "%s", Why);
+  SaysWhy = true;
+}
+
+void Engine::reportBroken(const char *Text) {
+  std::string Why = std::string("a defect in hotjit: ") + Text;
+  markBroken(Why.c_str());
   // The session thread may be the one that cannot go on.
-  Calls.end("a defect in hotjit: " + What);
-  Inbox.post([this, What = std::move(What)] {
+  Calls.end(Why);
+  Inbox.post([this, Why = std::move(Why)] {
     if (Off.empty())
-      turnOff("a defect in hotjit: " + What);
+      turnOff(Why);
   });
 }
 
 void Engine::turnOff(std::string Why) {
+  HasSaid = true;
+  if (TheSession)
+    TheSession->giveUp(Why);
   Event E;
   E.What = Event::Kind::Off;
   E.Time = Time.now();
@@ -435,5 +465,5 @@ void Engine::turnOff(std::string Why) {
   Off = std::move(Why);
   Calls.end(Off);
   Saves.reset();
-  Api.off(Off.c_str());
+  Api.off(Off.c_str(), Socket || EventsDescriptor >= 0);
 }

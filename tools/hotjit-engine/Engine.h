@@ -19,10 +19,13 @@ namespace hotjit {
 class Engine {
 public:
   Engine(const hotjit_engine_options &Options, hotjit_engine_api &Api);
+  /// Starts the session's thread. Error: there is none.
+  llvm::Error start();
 
   // What the program calls, on its threads: EngineAbi.h.
-  void stop();
+  void stop(std::string Why);
   unsigned generation() const { return LiveGeneration.load(); }
+  const char *broken() const;
   std::optional<std::string> undo();
   std::optional<std::string> reload();
   std::string diagnostics();
@@ -33,11 +36,14 @@ public:
   std::timed_mutex ForkLock;
 
   /// Any thread: an invariant of hotjit does not hold.
-  void reportBroken(std::string What);
+  void reportBroken(const char *Text);
+  /// Any thread: the engine cannot go on. Takes no memory and no lock; if
+  /// nothing else comes, the agent says Why.
+  void markBroken(const char *Why);
 
 private:
   void runSession();
-  llvm::Error start();
+  llvm::Error prepare();
   llvm::Error openOutputs();
   llvm::Error openSocket();
   llvm::Error startSession();
@@ -92,8 +98,12 @@ private:
   std::unique_ptr<wire::Server> Socket;
   std::unique_ptr<Fence> TheFence;
   std::atomic<bool> IsBroken{false}; ///< a thread may never end
-  std::string Off;                   ///< why the engine is off; empty while on
-  std::optional<Event> LastEvent;    ///< of an engine that is off
+  char WhyBroken[512] = "";          ///< of the first time
+  std::atomic<bool> SaysWhy{false};  ///< WhyBroken is written
+  std::atomic<bool> HasSaid{false};
+  std::string WhyStopped;         ///< to be told; before Inbox is closed
+  std::string Off;                ///< why the engine is off; empty while on
+  std::optional<Event> LastEvent; ///< of an engine that is off
   std::atomic<unsigned> LiveGeneration{0};
   ProgramThread OnProgramThread;
   ProgramCalls Calls;
@@ -103,7 +113,7 @@ private:
   unsigned LastEnded = 0;
   std::map<unsigned, std::string> Diagnostics; ///< of reloads that have not
   Mailbox Inbox;
-  llvm::thread Thread; ///< last: it uses all of the above
+  Thread SessionThread; ///< last: it uses all of the above
 };
 
 } // namespace hotjit

@@ -5,6 +5,7 @@
 #include "Engine.h"
 #include "Patch/CompilerGuard.h"
 #include "Patch/os/linux/FaultSignals.h"
+#include "Reserve.h"
 #include "Support/Error.h"
 #include "llvm/Support/ErrorHandling.h"
 #include <chrono>
@@ -42,15 +43,27 @@ static void onFatalError(void *, const char *Reason, bool) {
 }
 
 /// operator new, which is the engine's own, would throw where nobody catches.
+/// It tries again when this returns.
 static void onNoMemory() {
+  bool HasMore = useReserve();
   giveUpCompiling("out of memory");
+  if (HasMore)
+    return;
+  if (TheEngine)
+    TheEngine->markBroken("out of memory");
   abort(); // As any crash of a thread of hotjit.
 }
 
+static void onBadAlloc(void *Data, const char *Reason, bool Crash) {
+  useReserve();
+  onFatalError(Data, Reason, Crash);
+}
+
 // Not deleted: another thread of the program may be about to call.
-static void stop() { TheEngine->stop(); }
+static void stop(const char *Why) { TheEngine->stop(Why ? Why : ""); }
 
 static unsigned generation() { return TheEngine->generation(); }
+static const char *broken() { return TheEngine->broken(); }
 static void safepoint() { TheEngine->safepoint(); }
 
 /// The caller frees it.
@@ -121,16 +134,22 @@ hotjit_engine_start(const hotjit_engine_options *Options,
     return 1;
   }
   llvm::install_fatal_error_handler(onFatalError);
-  llvm::install_bad_alloc_error_handler(onFatalError);
+  llvm::install_bad_alloc_error_handler(onBadAlloc);
   std::set_new_handler(onNoMemory);
+  keepReserve();
   if (llvm::Error E = installFaultHandlers(Api->program_action)) {
     snprintf(Error, ErrorSize, "%s", toString(std::move(E)).c_str());
     return 1;
   }
   setBrokenInvariantHandler(onBrokenInvariant);
   TheEngine = new Engine(*Options, *Api);
+  if (llvm::Error E = TheEngine->start()) {
+    snprintf(Error, ErrorSize, "%s", toString(std::move(E)).c_str());
+    return 1;
+  }
   Api->stop = stop;
   Api->generation = generation;
+  Api->broken = broken;
   Api->guard = guard;
   Api->undo = undo;
   Api->reload = reload;

@@ -4,7 +4,6 @@
 #include "Session/Stages.h"
 #include "Support/Clock.h"
 #include "Support/Thread.h"
-#include "llvm/Support/thread.h"
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -12,9 +11,6 @@
 #include <optional>
 
 namespace hotjit {
-
-/// Clang and LLVM recurse deeply; the program may have asked for small stacks.
-constexpr unsigned EngineStackBytes = 16u << 20;
 
 /// Functions to be run one after the other on one thread.
 class Mailbox {

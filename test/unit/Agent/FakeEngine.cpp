@@ -162,7 +162,7 @@ void callBack() {
   }
 }
 
-void stop() { TheEngine->Socket.reset(); }
+void stop(const char *) { TheEngine->Socket.reset(); }
 
 Error start(const hotjit_engine_options &Options, hotjit_engine_api &Api) {
   TheEngine = new FakeEngine;
