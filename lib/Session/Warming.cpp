@@ -1,9 +1,9 @@
-// What an edit will need is made before it: a unit's facts, for which its live text
-// is compiled; its headers, parsed; a compile that waits at the function that was
-// edited last. It is done when the program starts, for the units whose files were
-// changed last; after each edit, for the units that it compiled; and when an
-// editor says what it shows. An edit that comes sooner takes over what has not
-// begun and waits for what has.
+// What an edit will need is made before it: a unit's facts, for which its live
+// text is compiled; its headers, parsed; a compile that waits at the function
+// that was edited last. It is done when the program starts, for the units whose
+// files were changed last; after each edit, for the units that it compiled; and
+// when an editor says what it shows. An edit that comes sooner takes over what
+// has not begun and waits for what has.
 
 #include "Session/State.h"
 #include "llvm/ADT/STLExtras.h"
