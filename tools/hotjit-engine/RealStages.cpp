@@ -107,41 +107,36 @@ Error RealStages::failure(const TranslationUnit &Unit,
       withShortPath(fmt::format("{} in {}", F.What, Unit.Path), Unit.Path));
 }
 
-Expected<CompileResult> RealStages::compileWhole(const TranslationUnit &Unit,
-                                                 const TextSnapshot &Texts,
-                                                 const CancelFlag *Cancel) {
+/// How: Compiler::compile or learn.
+Expected<CompileResult> RealStages::tryWhole(WholeCompile How,
+                                             const TranslationUnit &Unit,
+                                             const TextSnapshot &Texts,
+                                             const CancelFlag *Cancel) {
   std::shared_ptr<Compiler> C = compiler();
   std::optional<Expected<CompileResult>> Result;
-  if (auto Failure = tryCompiler(
-          C, Cancel, [&] { Result.emplace(C->compile(Unit, Texts, Cancel)); }))
+  if (auto Failure = tryCompiler(C, Cancel, [&] {
+        Result.emplace((C.get()->*How)(Unit, Texts, Cancel));
+      }))
     return failure(Unit, *Failure);
+  if (ChecksBodies && *Result && (*Result)->Unit)
+    Compiled.know(*(*Result)->Unit);
   return std::move(*Result);
 }
 
 Expected<CompileResult> RealStages::compile(const TranslationUnit &Unit,
                                             const TextSnapshot &Texts,
                                             const CancelFlag *Cancel) {
-  Expected<CompileResult> Result = compileWhole(Unit, Texts, Cancel);
-  if (ChecksBodies && Result && Result->Unit)
-    Compiled.know(*Result->Unit);
-  return Result;
+  return tryWhole(&Compiler::compile, Unit, Texts, Cancel);
 }
 
 Expected<CompileResult> RealStages::learn(const TranslationUnit &Unit,
                                           const TextSnapshot &Texts,
                                           const CancelFlag *Cancel) {
-  std::shared_ptr<Compiler> C = compiler();
-  std::optional<Expected<CompileResult>> Result;
-  if (auto Failure = tryCompiler(
-          C, Cancel, [&] { Result.emplace(C->learn(Unit, Texts, Cancel)); }))
-    return failure(Unit, *Failure);
-  if (!*Result || !(*Result)->Unit)
-    return std::move(*Result);
-  CompiledUnit &Facts = *(*Result)->Unit;
-  if (ChecksBodies)
-    Compiled.know(Facts);
-  Facts.Code = UnitCode();
-  return std::move(*Result);
+  Expected<CompileResult> Result =
+      tryWhole(&Compiler::learn, Unit, Texts, Cancel);
+  if (Result && Result->Unit)
+    Result->Unit->Code = UnitCode();
+  return Result;
 }
 
 Expected<std::optional<CompileResult>> RealStages::compileBodies(
@@ -157,7 +152,7 @@ Expected<std::optional<CompileResult>> RealStages::compileBodies(
     // The headers that it began with may be what is wrong. If the whole crashes
     // too, it is the text.
     Why = Failure->What;
-    Expected<CompileResult> Whole = compileWhole(Unit, Texts, Cancel);
+    Expected<CompileResult> Whole = compile(Unit, Texts, Cancel);
     if (!Whole)
       return Whole.takeError();
     L.warning("{}, and not when all of {} is compiled", Why, Unit.Path);
@@ -167,7 +162,7 @@ Expected<std::optional<CompileResult>> RealStages::compileBodies(
   Expected<std::optional<CompileResult>> Bodies = std::move(*Result);
   if (!ChecksBodies || !Bodies || !*Bodies || !(*Bodies)->Unit)
     return Bodies;
-  Expected<CompileResult> Whole = compileWhole(Unit, Texts, Cancel);
+  Expected<CompileResult> Whole = compile(Unit, Texts, Cancel);
   if (!Whole)
     return Whole.takeError();
   std::string Difference = "the whole does not compile";
@@ -193,7 +188,7 @@ RealStages::follow(const TranslationUnit &Unit, const TextSnapshot &Texts,
   }
   if (!ChecksBodies || !Made)
     return Made;
-  Expected<CompileResult> Whole = compileWhole(Unit, Texts, nullptr);
+  Expected<CompileResult> Whole = compile(Unit, Texts, nullptr);
   if (!Whole)
     return Whole.takeError();
   // That it does not compile is told later, as without this check.

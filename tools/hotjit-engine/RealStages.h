@@ -88,9 +88,11 @@ private:
                                              Function Work);
   llvm::Error failure(const TranslationUnit &Unit,
                       const CompilerFailure &F) const;
-  llvm::Expected<CompileResult> compileWhole(const TranslationUnit &Unit,
-                                             const TextSnapshot &Texts,
-                                             const CancelFlag *Cancel);
+  using WholeCompile = decltype(&Compiler::compile);
+  llvm::Expected<CompileResult> tryWhole(WholeCompile How,
+                                         const TranslationUnit &Unit,
+                                         const TextSnapshot &Texts,
+                                         const CancelFlag *Cancel);
 
   const Image &Program;
   Log &L;
