@@ -38,7 +38,7 @@ static bool isExecutedWith(pid_t Process, StringRef Variable) {
   return false;
 }
 
-std::vector<pid_t> hotjit::findDescendants() {
+static std::vector<pid_t> lookForDescendants() {
   std::vector<pid_t> Result;
   DIR *Processes = ::opendir("/proc");
   if (!Processes)
@@ -52,6 +52,12 @@ std::vector<pid_t> hotjit::findDescendants() {
   }
   ::closedir(Processes);
   return Result;
+}
+
+std::vector<pid_t> hotjit::findDescendants() {
+  std::vector<pid_t> Found = lookForDescendants();
+  // One that ended while we looked may have forked another behind our back.
+  return Found.empty() ? lookForDescendants() : Found;
 }
 
 std::string hotjit::describeDescendants(const std::vector<pid_t> &Processes) {
