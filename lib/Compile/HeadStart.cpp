@@ -298,10 +298,16 @@ bool HeadStarts::has(StringRef Unit, const CompiledUnit &Old,
 }
 
 void HeadStarts::keep(std::unique_ptr<HeadStart> H) {
-  discard(take(H->unit()));
   bool TooMany;
   {
     std::lock_guard Lock(M);
+    auto Other = llvm::find_if(
+        Kept, [&](const auto &K) { return K->unit() == H->unit(); });
+    if (Other != Kept.end()) { // Of an earlier text, or begun side by side.
+      (*Other)->end();
+      Discarded.push_back(std::move(*Other));
+      Kept.erase(Other);
+    }
     Kept.push_back(std::move(H));
     TooMany = Kept.size() > MostKept;
   }

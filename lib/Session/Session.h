@@ -218,6 +218,7 @@ private:
   void warm(size_t Unit);
   std::shared_ptr<WarmUp> beginWarmUp(size_t Unit);
   std::function<void()> restOf(size_t Unit, std::shared_ptr<WarmUp> W);
+  void waitAhead(const WarmUp &W, std::shared_ptr<CompiledUnit> Facts);
   static void compileLive(Stages &Passes, WarmUp &W, PendingUnit::Haste Haste);
   std::function<void()> hurry(UnitWork &Of);
   void warmed(size_t Unit, const WarmUp &Done);

@@ -93,7 +93,6 @@ struct Session::WarmUp {
   unsigned Number = 0; ///< of the generation whose texts were compiled
   unsigned Reload = 0; ///< the last one then
   std::shared_ptr<CompiledUnit> Before; ///< null: it had not been compiled
-  bool WantedAgain = false; ///< what has been got ready may be used up by now
 };
 
 /// One reload from the first event to its verdict.

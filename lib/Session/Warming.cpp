@@ -44,9 +44,7 @@ bool Session::opened(StringRef File) {
 
 /// Gets ready for an edit of the unit: its preamble, and what its live text is.
 void Session::warm(size_t Unit) {
-  if (auto It = Warming.find(Unit); It != Warming.end())
-    It->second->WantedAgain = true;
-  else
+  if (!Warming.count(Unit))
     Around.Warms.run(restOf(Unit, beginWarmUp(Unit)));
 }
 
@@ -97,13 +95,9 @@ void Session::compileLive(Stages &Passes, WarmUp &W, PendingUnit::Haste Haste) {
 
 /// What the warming thread does.
 std::function<void()> Session::restOf(size_t Unit, std::shared_ptr<WarmUp> W) {
-  auto Begin = [W, &Compiles = Around.Compiles,
-                &Passes = Around.Passes](std::shared_ptr<CompiledUnit> Facts) {
-    Compiles.run([=, &Passes] { Passes.begin(W->Command, W->Texts, Facts); });
-  };
-  bool IsSeen = W->Before && W->Before->Taken.empty();
+  const bool IsSeen = W->Before && W->Before->Taken.empty();
   if (IsSeen)
-    Begin(W->Before); // The next edit may come soon.
+    waitAhead(*W, W->Before); // The next edit may come soon.
   auto Post = Around.Post;
   return [=, this, &Passes = Around.Passes] {
     std::shared_ptr<CompiledUnit> Facts = W->Before;
@@ -113,11 +107,16 @@ std::function<void()> Session::restOf(size_t Unit, std::shared_ptr<WarmUp> W) {
         Facts = std::move(Seen);
     }
     Passes.warm(W->Command, W->Texts, Facts);
-    // This thread has low priority: a save that comes soon must find it ready.
     Post([=, this] { warmed(Unit, *W); });
-    if (Facts)
-      Begin(Facts);
   };
+}
+
+/// Has a compile wait at the function that was edited last, unless one does.
+void Session::waitAhead(const WarmUp &W, std::shared_ptr<CompiledUnit> Facts) {
+  Around.Compiles.run(
+      [Command = W.Command, Texts = W.Texts, Facts, &Passes = Around.Passes] {
+        Passes.begin(Command, Texts, Facts);
+      });
 }
 
 /// The unit is known from its own text now. If it followed another one's
@@ -136,8 +135,10 @@ void Session::warmed(size_t Unit, const WarmUp &Done) {
   const CompileResult &Said = Done.Work->said();
   if (Seen && !IsOld)
     Here = Now.Compiled[Id] = Seen;
-  if (Here && (IsOld || Done.WantedAgain))
+  if (Here && IsOld)
     warm(Unit); // It was edited meanwhile.
+  else if (Here)
+    waitAhead(Done, Here); // The last one may have been of use to an edit.
   if (IsOld || Seen || !Done.Before || Said.Diagnostics.empty())
     return;
   Around.L.warning("{} does not compile with the header that is live since "

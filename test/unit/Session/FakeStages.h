@@ -102,8 +102,11 @@ public:
             std::shared_ptr<const CompiledUnit>) override {
     Asked.push_back("warm " + Unit.Path);
   }
-  void begin(const TranslationUnit &, const TextSnapshot &,
-             std::shared_ptr<const CompiledUnit>) override {}
+  void begin(const TranslationUnit &Unit, const TextSnapshot &,
+             std::shared_ptr<const CompiledUnit>) override {
+    ++HeadStarts[Unit.Path];
+  }
+  std::map<std::string, unsigned> HeadStarts;
 
   llvm::Expected<PlanOrRefusal> diff(llvm::ArrayRef<UnitChange> Changes,
                                      const Adopted &) override {
