@@ -168,6 +168,8 @@ Compiler::compileBodies(const TranslationUnit &Unit, const TextSnapshot &Texts,
     Result = Ahead->finish(*Plan, Text, Cancel, Why);
   S->HeadStartsUsed += Result.has_value();
   if (!Result) {
+    // This thread may be left in the middle of what follows.
+    S->Ahead.discard(std::move(Ahead));
     if (Start)
       Run.Invocation = Start->start(Run.files(), Run.mainText());
     else if (!Run.Invocation)

@@ -137,7 +137,7 @@ void Session::warmed(size_t Unit, const WarmUp &Done) {
     Here = Now.Compiled[Id] = Seen;
   if (Here && IsOld)
     warm(Unit); // It was edited meanwhile.
-  else if (Here)
+  else if (Here && !InFlight)
     waitAhead(Done, Here); // The last one may have been of use to an edit.
   if (IsOld || Seen || !Done.Before || Said.Diagnostics.empty())
     return;
