@@ -57,9 +57,13 @@ static int main_thread_has_ended(int *status) {
 static int is_of_engine(int thread) {
   static const char begin[] = "hotjit-";
   char name[32];
-  return thread == gettid() ||
-         read_task_file(thread, "comm", name, sizeof(name)) ||
-         !strncmp(name, begin, sizeof(begin) - 1);
+  if (thread == gettid())
+    return 1;
+  /* One that has ended may have begun another behind our back, and one that
+     cannot be looked at (no descriptor is left) may be the program's. */
+  if (read_task_file(thread, "comm", name, sizeof(name)))
+    return 0;
+  return !strncmp(name, begin, sizeof(begin) - 1);
 }
 
 static int is_alone(void) {

@@ -21,7 +21,10 @@ static std::chrono::nanoseconds readClock(clockid_t Clock) {
 bool PendingUnit::isStarved(std::unique_lock<std::mutex> &Lock) {
   static constexpr auto Trial = std::chrono::milliseconds(100);
   const auto Since = readClock(CLOCK_MONOTONIC), Before = readClock(Worked);
-  if (Changed.wait_for(Lock, Trial, [&] { return Now != State::Running; }))
+  auto IsSettled = [&] {
+    return Now != State::Running || Pace == Haste::Great;
+  };
+  if (Changed.wait_for(Lock, Trial, IsSettled))
     return false;
   auto Passed = readClock(CLOCK_MONOTONIC) - Since;
   return (readClock(Worked) - Before) * 4 < Passed * 3;
@@ -31,9 +34,10 @@ bool PendingUnit::begin(Haste H) {
   std::unique_lock Lock(M);
   bool IsOurs = Now == State::Queued;
   if (Now == State::Running && H == Haste::Great && Pace == Haste::None)
-    IsOurs = Overtaken = isStarved(Lock);
+    IsOurs = isStarved(Lock);
   if (!IsOurs)
     return false;
+  Overtaken = Now == State::Running;
   Now = State::Running;
   // Without a clock it cannot be watched.
   Pace = pthread_getcpuclockid(pthread_self(), &Worked) == 0 ? H : Haste::Great;

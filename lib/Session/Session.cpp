@@ -271,9 +271,11 @@ void Session::startCompiling(Attempt &Started) {
     W.Edited = A->Rounds < 2 && isSameCommand(W.LiveCommand, W.Command)
                    ? onlyEdited(A->Files, W.Unit)
                    : "";
-    W.AwaitsOld = !W.Old && W.Edited == W.Command.Path &&
-                  differInOneBody(*A->LiveTexts.find(W.Edited)->text(),
-                                  *A->Texts.find(W.Edited)->text());
+    if (!W.Old && W.Edited == W.Command.Path) {
+      std::shared_ptr<const SourceText> Was = A->LiveTexts.find(W.Edited);
+      std::shared_ptr<const SourceText> Is = A->Texts.find(W.Edited);
+      W.AwaitsOld = Was && Is && differInOneBody(*Was->text(), *Is->text());
+    }
     if (!W.Old)
       (W.AwaitsOld ? First : Beside).push_back(hurry(W));
     if (auto Last = LastNeeded.find(W.Unit);
@@ -417,6 +419,7 @@ void Session::compileNew(Attempt &A, UnitWork &W) {
   if (!W.Old && A.HasLead && (W.Follows || &W == &A.Work.front()))
     compileOld(A, W);
   if (!W.Old && W.AwaitsOld) {
+    // Its old text is compiled by another thread, if there is one.
     Around.Passes.warm(Command, A.Texts, nullptr);
     compileOld(A, W);
   }

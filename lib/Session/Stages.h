@@ -38,7 +38,7 @@ public:
   follow(const TranslationUnit &Unit, const TextSnapshot &Texts,
          const BodiesRequest &Request, const LeadUnit &Lead,
          std::string &Why) = 0;
-  /// On the warming thread: as Compiler::warm.
+  /// On the warming thread, or one of the compiler: as Compiler::warm.
   virtual void warm(const TranslationUnit &Unit, const TextSnapshot &Texts,
                     std::shared_ptr<const CompiledUnit> Live) = 0;
   /// On a thread of the compiler: as Compiler::begin.
