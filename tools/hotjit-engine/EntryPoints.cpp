@@ -3,17 +3,11 @@
 // it does not own.
 
 #include "Engine.h"
-#include "Patch/CompilerGuard.h"
-#include "Patch/os/linux/FaultSignals.h"
-#include "Reserve.h"
-#include "Support/Error.h"
-#include "llvm/Support/ErrorHandling.h"
+#include "Faults.h"
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <new>
-#include <unistd.h>
 
 using namespace hotjit;
 
@@ -26,37 +20,14 @@ extern "C" int __cxa_atexit(void (*)(void *), void *, void *) { return 0; }
 // ran: the program may exit while its threads work.
 static Engine *TheEngine;
 
-static void onBrokenInvariant(const char *Text) {
+static void report(const char *Why) {
   if (TheEngine)
-    TheEngine->reportBroken(Text);
+    TheEngine->reportBroken(Why);
 }
 
-/// LLVM has found a state in which it would end the process. What it works on
-/// is given up. If it is not known what that is, this thread cannot go on, and
-/// the program must: so the thread waits for ever.
-static void onFatalError(void *, const char *Reason, bool) {
-  giveUpCompiling(Reason);
+static void mark(const char *Why) {
   if (TheEngine)
-    TheEngine->reportBroken(Reason);
-  for (;;)
-    pause();
-}
-
-/// operator new, which is the engine's own, would throw where nobody catches.
-/// It tries again when this returns.
-static void onNoMemory() {
-  bool HasMore = useReserve();
-  giveUpCompiling("out of memory");
-  if (HasMore)
-    return;
-  if (TheEngine)
-    TheEngine->markBroken("out of memory");
-  abort(); // As any crash of a thread of hotjit.
-}
-
-static void onBadAlloc(void *Data, const char *Reason, bool Crash) {
-  useReserve();
-  onFatalError(Data, Reason, Crash);
+    TheEngine->markBroken(Why);
 }
 
 // Not deleted: another thread of the program may be about to call.
@@ -133,15 +104,10 @@ hotjit_engine_start(const hotjit_engine_options *Options,
     snprintf(Error, ErrorSize, "%s", Why);
     return 1;
   }
-  llvm::install_fatal_error_handler(onFatalError);
-  llvm::install_bad_alloc_error_handler(onBadAlloc);
-  std::set_new_handler(onNoMemory);
-  keepReserve();
-  if (llvm::Error E = installFaultHandlers(Api->program_action)) {
+  if (llvm::Error E = surviveFaults(Api->program_action, {mark, report})) {
     snprintf(Error, ErrorSize, "%s", toString(std::move(E)).c_str());
     return 1;
   }
-  setBrokenInvariantHandler(onBrokenInvariant);
   TheEngine = new Engine(*Options, *Api);
   if (llvm::Error E = TheEngine->start()) {
     snprintf(Error, ErrorSize, "%s", toString(std::move(E)).c_str());
