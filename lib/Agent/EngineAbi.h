@@ -34,7 +34,7 @@
 extern "C" {
 #endif
 
-#define HOTJIT_ENGINE_ABI 3
+#define HOTJIT_ENGINE_ABI 4
 
 /* As in HOTJIT_TRIGGER. */
 enum hotjit_trigger { HOTJIT_TRIGGER_SAVE = 0, HOTJIT_TRIGGER_MANUAL = 1 };
@@ -178,7 +178,14 @@ struct hotjit_doctor_question {
   const char *cache_dir;      /* as in hotjit_engine_options */
   const char *const *include; /* null-terminated, or null */
   const char *const *exclude;
+  const char *const *linked; /* files of the shared objects that are loaded with
+                                it, but for hotjit's */
+  const char *const *opened; /* and of those that it has opened since it runs */
 };
+
+/* The command's exit status if it cannot tell: of the library too, which ends
+   the command if the compiler crashes beyond help. */
+#define HOTJIT_DOCTOR_CANNOT_TELL 2
 
 /* JSON (lib/Wire/Checkup.h), to be freed; null: another version. */
 char *hotjit_engine_doctor(const struct hotjit_doctor_question *question);

@@ -64,6 +64,7 @@ struct Image::State {
                  SourcePaths &Resolver);
   Error addObject(LoadedObject Object, std::string Path, const FileSystem &FS,
                   SourcePaths &Resolver);
+  void addLibrary(StringRef Path, const FileSystem &FS, SourcePaths &Resolver);
   bool has(const LoadedObject &Object, size_t Module) const;
   void close(size_t Module);
   Expected<const SymbolTable *> readSymbols(size_t Module);
@@ -359,8 +360,28 @@ Image::Changes Image::update(const FileSystem &FS, ArrayRef<std::string> Skip) {
   return Result;
 }
 
-Expected<std::unique_ptr<Image>> Image::ofFile(const FileSystem &FS,
-                                               StringRef Path) {
+/// More than a shared object of any code model but the large takes.
+static constexpr uint64_t MadeUpSpace = uint64_t(4) << 30;
+
+/// One that is not loaded.
+void Image::State::addLibrary(StringRef Path, const FileSystem &FS,
+                              SourcePaths &Resolver) {
+  ImageModule Module;
+  Module.Path = realPathOr(FS, Path);
+  Module.Name = Path.str();
+  Module.LoadBias = Modules.size() * MadeUpSpace;
+  Module.FileModified = modifiedAt(FS, Path);
+  Expected<std::unique_ptr<ElfFile>> Opened = openFile(Path);
+  if (!Opened)
+    Module.DebugProblem = llvm::toString(Opened.takeError());
+  else if ((*Opened)->tlsSize())
+    Module.TlsModuleId = Modules.size() + 1;
+  addModule(std::move(Module), Opened ? std::move(*Opened) : nullptr, Resolver);
+}
+
+Expected<std::unique_ptr<Image>>
+Image::ofFile(const FileSystem &FS, StringRef Path,
+              ArrayRef<std::string> Libraries) {
   Expected<std::string> Bytes = FS.read(Path);
   if (!Bytes)
     return Bytes.takeError();
@@ -377,6 +398,8 @@ Expected<std::unique_ptr<Image>> Image::ofFile(const FileSystem &FS,
   Module.FileModified = modifiedAt(FS, Path);
   Module.TlsModuleId = (*File)->tlsSize() != 0;
   I->S->addModule(std::move(Module), std::move(*File), Paths);
+  for (const std::string &Library : Libraries)
+    I->S->addLibrary(Library, FS, Paths);
   return I;
 }
 

@@ -189,9 +189,12 @@ public:
   /// not the one that was loaded (rebuilt since) has neither symbols nor units.
   static llvm::Expected<std::unique_ptr<Image>>
   ofThisProcess(const FileSystem &FS, llvm::ArrayRef<std::string> Skip);
-  /// A file that is not running, with load bias 0: for tools and tests.
-  static llvm::Expected<std::unique_ptr<Image>> ofFile(const FileSystem &FS,
-                                                       llvm::StringRef Path);
+  /// A file that is not running, with load bias 0, and shared objects that it
+  /// would have loaded, each at some address of its own. Error: Path cannot be
+  /// read; of a library its DebugProblem says so.
+  static llvm::Expected<std::unique_ptr<Image>>
+  ofFile(const FileSystem &FS, llvm::StringRef Path,
+         llvm::ArrayRef<std::string> Libraries = {});
   /// As ofFile, of a relocatable object in memory (DWARF relocated). Sections
   /// get made-up addresses, distinct ones; Bytes are copied.
   static llvm::Expected<std::unique_ptr<Image>> ofObject(llvm::StringRef Bytes,

@@ -395,7 +395,8 @@ std::vector<BuiltTexts> hotjit::builtTexts(const FileSystem &FS,
 
 Expected<Project> hotjit::findProject(const FileSystem &FS, const Clock &C,
                                       const Image &Program,
-                                      const ProjectOptions &Options) {
+                                      const ProjectOptions &Options,
+                                      size_t Linked) {
   if (Program.units().empty()) {
     for (const ImageModule &M : Program.modules())
       if (M.Executable && !M.DebugProblem.empty())
@@ -407,7 +408,8 @@ Expected<Project> hotjit::findProject(const FileSystem &FS, const Clock &C,
   }
   std::vector<size_t> Modules;
   for (const ImageModule &M : Program.modules())
-    Modules.push_back(M.Index);
+    if (M.Index < Linked)
+      Modules.push_back(M.Index);
   Project P{{}, Saves(FS, C)};
   Expected<FoundUnits> Found =
       findUnits(FS, Program, Options, Modules, P.Known);

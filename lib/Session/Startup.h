@@ -29,11 +29,13 @@ struct Project {
 
 /// Brings together what the program was built from (debug info) and how
 /// (compile_commands.json), and keeps the text of every project file. Reads
-/// each file once. Error: no unit of the program can be reloaded; says why and
-/// what to do.
+/// each file once. Of the first Linked modules: the others were opened later,
+/// and are for findUnits(). Error: no unit of the program can be reloaded; says
+/// why and what to do.
 llvm::Expected<Project> findProject(const FileSystem &FS, const Clock &C,
                                     const Image &Program,
-                                    const ProjectOptions &Options);
+                                    const ProjectOptions &Options,
+                                    size_t Linked = SIZE_MAX);
 
 /// The same for Modules alone, of a program that runs. Texts go to Known.
 /// Nothing found is no error.

@@ -31,18 +31,25 @@ static void addProblem(json::Object &O, const std::string &Code, StringRef Name,
 
 namespace hotjit::wire {
 
+static void addModule(json::Object &O, const std::string &Module) {
+  if (!Module.empty())
+    O["module"] = asUtf8(Module);
+}
+
 static json::Value toJSON(const CheckedUnit &U) {
   json::Object O{
       {"file", asUtf8(U.File)},         {"compiler", U.Compiler},
       {"optimization", U.Optimization}, {"directory", asUtf8(U.Directory)},
       {"command", asUtf8(U.Command)},   {"dropped", asUtf8(U.Dropped)}};
+  addModule(O, U.Module);
   addProblem(O, U.Code, "problem", U.Problem);
   return O;
 }
 
 static bool fromJSON(const json::Value &V, CheckedUnit &U, json::Path P) {
   json::ObjectMapper M(V, P);
-  return M && M.map("file", U.File) && M.mapOptional("compiler", U.Compiler) &&
+  return M && M.map("file", U.File) && M.mapOptional("module", U.Module) &&
+         M.mapOptional("compiler", U.Compiler) &&
          M.mapOptional("optimization", U.Optimization) &&
          M.mapOptional("directory", U.Directory) &&
          M.mapOptional("command", U.Command) &&
@@ -54,6 +61,7 @@ static json::Value toJSON(const CheckedFunction &F) {
   json::Object O{{"name", asUtf8(F.Name)}, {"symbol", asUtf8(F.Symbol)},
                  {"file", asUtf8(F.File)}, {"line", F.Line},
                  {"unit", asUtf8(F.Unit)}, {"how", F.How}};
+  addModule(O, F.Module);
   addProblem(O, F.Code, "message", F.Message);
   return O;
 }
@@ -62,8 +70,9 @@ static bool fromJSON(const json::Value &V, CheckedFunction &F, json::Path P) {
   json::ObjectMapper M(V, P);
   return M && M.map("name", F.Name) && M.mapOptional("symbol", F.Symbol) &&
          M.mapOptional("file", F.File) && M.mapOptional("line", F.Line) &&
-         M.mapOptional("unit", F.Unit) && M.map("how", F.How) &&
-         M.mapOptional("code", F.Code) && M.mapOptional("message", F.Message);
+         M.mapOptional("unit", F.Unit) && M.mapOptional("module", F.Module) &&
+         M.map("how", F.How) && M.mapOptional("code", F.Code) &&
+         M.mapOptional("message", F.Message);
 }
 
 static json::Value toJSON(const CheckedSystem &S) {

@@ -14,6 +14,7 @@ namespace hotjit::wire {
 /// A translation unit of the program, and how it is compiled for new code.
 struct CheckedUnit {
   std::string File;
+  std::string Module; ///< the shared object that has it; empty: the executable
   std::string Compiler; ///< that built it: "gcc", "clang", "other"
   unsigned Optimization = 0;
   std::string Directory;            ///< where the command runs
@@ -30,7 +31,8 @@ struct CheckedFunction {
   std::string Symbol;
   std::string File;
   unsigned Line = 0;
-  std::string Unit; ///< its File
+  std::string Unit;   ///< its File
+  std::string Module; ///< as its unit's
   std::string
       How; ///< "patchable", "plain", "callers", "none": refused, or "open"
   std::string Code;

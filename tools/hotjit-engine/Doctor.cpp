@@ -6,7 +6,10 @@
 
 #include "Agent/EngineAbi.h"
 #include "Compile/Compiler.h"
+#include "Faults.h"
+#include "Patch/CompilerWatch.h"
 #include "Patch/Patcher.h"
+#include "Project/Includes.h"
 #include "Project/Watcher.h"
 #include "Session/Examine.h"
 #include "Session/Startup.h"
@@ -17,9 +20,11 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/ThreadPool.h"
+#include "llvm/Support/Threading.h"
+#include <atomic>
 #include <cstring>
 #include <set>
+#include <unistd.h>
 
 using namespace hotjit;
 using namespace llvm;
@@ -53,9 +58,17 @@ static const char *spell(Prognosis::Way How) {
   return "none";
 }
 
-static CheckedUnit checkedUnit(const ProjectUnit &U) {
+/// The shared object that has the unit's code, if one has.
+static std::string libraryOf(const ProjectUnit &U, const Image &Program) {
+  if (!U.Built || Program.modules()[U.Built->Module].Executable)
+    return "";
+  return Program.modules()[U.Built->Module].Path;
+}
+
+static CheckedUnit checkedUnit(const ProjectUnit &U, const Image &Program) {
   CheckedUnit Result;
   Result.File = U.Unit.Path;
+  Result.Module = libraryOf(U, Program);
   if (U.Built) {
     Result.Compiler = spell(U.Built->By);
     Result.Optimization = U.Built->OptLevel;
@@ -71,13 +84,14 @@ static CheckedUnit checkedUnit(const ProjectUnit &U) {
 }
 
 static CheckedFunction checkedFunction(const Prognosis &P,
-                                       const ProjectUnit &U) {
+                                       const CheckedUnit &Unit) {
   CheckedFunction Result;
   Result.Name = P.Name.empty() ? P.Symbol : P.Name;
   Result.Symbol = P.Symbol;
   Result.File = P.Place.File;
   Result.Line = P.Place.Line;
-  Result.Unit = U.Unit.Path;
+  Result.Unit = Unit.File;
+  Result.Module = Unit.Module;
   Result.How = spell(P.How);
   Result.Code = P.Code ? codeOf(*P.Code) : "";
   Result.Message = P.Message;
@@ -92,25 +106,70 @@ struct Compiled {
 };
 } // namespace
 
+namespace {
+/// Compiles one unit after the other, whatever the compiler does meanwhile.
+class Learner {
+public:
+  Learner(const TextSnapshot &Texts, CompilerWatch &Watch)
+      : Texts(Texts), Watch(Watch) {}
+
+  Compiled learn(const TranslationUnit &Unit) {
+    Compiled Result;
+    std::optional<Expected<CompileResult>> R;
+    if (auto Failure = runCompiler(
+            [&] { R.emplace(Clang->learn(Unit, Texts)); }, &Watch)) {
+      // What a compile left half done stays so.
+      Clang->abandon();
+      (void)Clang.release();
+      Clang = std::make_unique<Compiler>();
+      Result.Problem = "it cannot be compiled: " + Failure->What;
+    } else if (!*R) {
+      Result.Problem = toString(R->takeError());
+    } else if (!(*R)->Unit) {
+      Result.Problem = "it does not compile with the Clang inside: " +
+                       StringRef((*R)->Rendered).trim().str();
+    } else {
+      Result.Unit = std::make_unique<CompiledUnit>((*R)->Unit->facts());
+    }
+    return Result;
+  }
+
+private:
+  const TextSnapshot &Texts;
+  CompilerWatch &Watch;
+  std::unique_ptr<Compiler> Clang = std::make_unique<Compiler>();
+};
+} // namespace
+
 /// Units side by side, on all cores.
-static std::vector<Compiled> compileAll(ArrayRef<ProjectUnit> Units,
-                                        const TextSnapshot &Texts) {
+static Expected<std::vector<Compiled>> compileAll(ArrayRef<ProjectUnit> Units,
+                                                  const TextSnapshot &Texts) {
+  Expected<std::unique_ptr<CompilerWatch>> Watch = CompilerWatch::start();
+  if (!Watch)
+    return Watch.takeError();
   std::vector<Compiled> Results(Units.size());
-  Compiler Clang;
-  DefaultThreadPool Pool;
-  for (size_t I = 0; I != Units.size(); ++I)
-    if (!Units[I].Problem)
-      Pool.async([&, I] {
-        Expected<CompileResult> R = Clang.learn(Units[I].Unit, Texts);
-        if (!R)
-          Results[I].Problem = toString(R.takeError());
-        else if (!R->Unit)
-          Results[I].Problem = "it does not compile with the Clang inside: " +
-                               StringRef(R->Rendered).trim().str();
-        else
-          Results[I].Unit = std::make_unique<CompiledUnit>(R->Unit->facts());
-      });
-  Pool.wait();
+  std::atomic<size_t> Next{0};
+  auto Work = [&] {
+    Learner L(Texts, **Watch);
+    for (size_t I; (I = Next++) < Units.size();)
+      if (!Units[I].Problem)
+        Results[I] = L.learn(Units[I].Unit);
+  };
+  std::vector<Thread> Threads;
+  unsigned Count = hardware_concurrency(Units.size()).compute_thread_count();
+  Error Problem = Error::success();
+  while (Threads.size() != Count && !Problem) {
+    Expected<Thread> T = Thread::start("hotjit-compile", Work, StackSize::Deep);
+    if (T)
+      Threads.push_back(std::move(*T));
+    else
+      Problem = T.takeError();
+  }
+  for (Thread &T : Threads)
+    T.join();
+  if (Threads.empty())
+    return std::move(Problem);
+  consumeError(std::move(Problem)); // Fewer do it as well.
   return Results;
 }
 
@@ -126,10 +185,13 @@ static Error checkFunctions(const Project &P, const Image &Program, Checkup &C,
                             Sums &S) {
   TextSnapshot Texts = P.Known.texts();
   Texts = Texts.with(P.Found.Superseded);
-  std::vector<Compiled> Results = compileAll(P.Found.Units, Texts);
+  Expected<std::vector<Compiled>> Compiles = compileAll(P.Found.Units, Texts);
+  if (!Compiles)
+    return Compiles.takeError();
+  std::vector<Compiled> &Results = *Compiles;
   for (size_t I = 0; I != Results.size(); ++I) {
     const ProjectUnit &U = P.Found.Units[I];
-    CheckedUnit Checked = checkedUnit(U);
+    CheckedUnit Checked = checkedUnit(U, Program);
     if (Checked.Problem.empty())
       Checked.Problem = Results[I].Problem;
     C.Units.push_back(Checked);
@@ -145,7 +207,7 @@ static Error checkFunctions(const Project &P, const Image &Program, Checkup &C,
     if (!Functions)
       return Functions.takeError();
     for (const Prognosis &F : *Functions) {
-      C.Functions.push_back(checkedFunction(F, U));
+      C.Functions.push_back(checkedFunction(F, Checked));
       S.Plain += F.How == Prognosis::Way::Plain;
       S.Thunks += F.NeedsAbiThunk;
       S.Shared += F.Code == Reason::SharedAddress;
@@ -265,12 +327,44 @@ static void advise(Checkup &C, const Sums &S) {
 
 //===-- All of it ---------------------------------------------------------===//
 
+/// What the program has opened since it runs: each by itself, as a session
+/// takes it up.
+static void addOpened(const FileSystem &FS, const Image &Program,
+                      const ProjectOptions &Where, size_t Linked, Project &P) {
+  for (size_t I = Linked; I < Program.modules().size(); ++I) {
+    Expected<FoundUnits> Found = findUnits(FS, Program, Where, {I}, P.Known);
+    if (!Found) {
+      P.Found.Notes.push_back(fmt::format("{}: {}", Program.modules()[I].Path,
+                                          toString(Found.takeError())));
+      continue;
+    }
+    append_range(P.Found.Units, std::move(Found->Units));
+    append_range(P.Found.Notes, std::move(Found->Notes));
+    append_range(P.Found.Superseded, std::move(Found->Superseded));
+  }
+}
+
+/// The project's libraries that are not looked at, and why.
+static void noteUnreadable(const Image &Program, Checkup &C) {
+  for (const ImageModule &M : Program.modules())
+    if (!M.Executable && !M.HasDebugInfo && !isSystemFile(M.Path))
+      C.Notes.push_back(fmt::format(
+          "{}: {}", M.Path,
+          M.DebugProblem.empty()
+              ? "no debug information: no edit of its code can go live; build "
+                "it with -g"
+              : M.DebugProblem));
+}
+
 static Error examine(const hotjit_doctor_question &Question, Checkup &C) {
   RealFileSystem Files;
   RealClock Time;
   C.System.push_back(checkCode(Files));
+  std::vector<std::string> Libraries = toVector(Question.linked);
+  const size_t Linked = 1 + Libraries.size();
+  append_range(Libraries, toVector(Question.opened));
   Expected<std::unique_ptr<Image>> Program =
-      Image::ofFile(Files, Question.program);
+      Image::ofFile(Files, Question.program, Libraries);
   if (!Program)
     return Program.takeError();
   C.Program = (*Program)->modules().front().Path;
@@ -281,11 +375,13 @@ static Error examine(const hotjit_doctor_question &Question, Checkup &C) {
     Where.CacheFolder = std::string(Question.cache_dir) + "/texts";
   Where.Include = toVector(Question.include);
   Where.Exclude = toVector(Question.exclude);
-  Expected<Project> P = findProject(Files, Time, **Program, Where);
+  Expected<Project> P = findProject(Files, Time, **Program, Where, Linked);
   if (!P)
     return P.takeError();
+  addOpened(Files, **Program, Where, Linked, *P);
   C.Commands = P->Found.CommandsPath;
   C.Notes = P->Found.Notes;
+  noteUnreadable(**Program, C);
   C.System.push_back(checkWatching(Time, *P));
   Sums S;
   if (Error E = checkFunctions(*P, **Program, C, S))
@@ -297,13 +393,24 @@ static Error examine(const hotjit_doctor_question &Question, Checkup &C) {
   return Error::success();
 }
 
+/// A crash of the compiler that not even hotjit comes back from. This process
+/// is the command's own.
+[[noreturn]] static void endCommand(const char *Why) {
+  for (const char *Text : {"hotjit: doctor: ", Why, "\n"})
+    if (::write(STDERR_FILENO, Text, strlen(Text)) < 0)
+      break;
+  _exit(HOTJIT_DOCTOR_CANNOT_TELL);
+}
+
 extern "C" __attribute__((visibility("default"))) char *
 hotjit_engine_doctor(const hotjit_doctor_question *Question) {
   if (Question->abi != HOTJIT_ENGINE_ABI)
     return nullptr;
   Checkup C;
   C.Program = Question->program;
-  if (Error E = examine(*Question, C))
+  if (Error E = surviveFaults(nullptr, {endCommand, endCommand}))
+    C.Problem = toString(std::move(E));
+  else if (Error E = examine(*Question, C))
     C.Problem = toString(std::move(E));
   return strdup(formatv("{0}", toJSON(C)).str().c_str());
 }

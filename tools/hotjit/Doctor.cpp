@@ -6,6 +6,7 @@
 #include "Agent/EngineAbi.h"
 #include "Commands.h"
 #include "Launch.h"
+#include "Libraries.h"
 #include "ProgramCheck.h"
 #include "Settings.h"
 #include "Support/Error.h"
@@ -29,7 +30,12 @@ using wire::CheckedUnit;
 using wire::Checkup;
 
 // Apart from ExitError: the doctor could say what is wrong.
-enum DoctorStatus { Good = 0, No = 1, CannotTell = 2, Partly = 3 };
+enum DoctorStatus {
+  Good = 0,
+  No = 1,
+  CannotTell = HOTJIT_DOCTOR_CANNOT_TELL,
+  Partly = 3
+};
 
 //===-- Asking ------------------------------------------------------------===//
 
@@ -50,7 +56,16 @@ static std::string cacheFolder() {
   return "";
 }
 
-static Expected<Checkup> ask(StringRef Program, StringRef BuildDirectory) {
+static std::vector<const char *> pointersTo(ArrayRef<std::string> Strings) {
+  std::vector<const char *> Result;
+  for (const std::string &S : Strings)
+    Result.push_back(S.c_str());
+  Result.push_back(nullptr);
+  return Result;
+}
+
+static Expected<Checkup> ask(StringRef Program, StringRef BuildDirectory,
+                             const Libraries &With) {
   std::string Self = sys::fs::getMainExecutable(nullptr, nullptr);
   Expected<std::string> Agent = findAgent(Self);
   if (!Agent)
@@ -69,6 +84,10 @@ static Expected<Checkup> ask(StringRef Program, StringRef BuildDirectory) {
   Question.program = File.c_str();
   Question.build_dir = Build.empty() ? nullptr : Build.c_str();
   Question.cache_dir = Cache.empty() ? nullptr : Cache.c_str();
+  std::vector<const char *> Linked = pointersTo(With.Linked);
+  std::vector<const char *> Opened = pointersTo(With.Opened);
+  Question.linked = Linked.data();
+  Question.opened = Opened.data();
   char *Answer = Doctor ? Doctor(&Question) : nullptr;
   if (!Answer)
     return makeError("{}: of another version", Path.str());
@@ -80,6 +99,9 @@ static Expected<Checkup> ask(StringRef Program, StringRef BuildDirectory) {
   json::Path::Root Root("checkup");
   if (!fromJSON(*Text, C, Root))
     return Root.getError();
+  if (!With.Problems.empty())
+    C.System.push_back(
+        {"libraries", false, llvm::join(With.Problems, "; "), ""});
   return C;
 }
 
@@ -109,9 +131,10 @@ static std::string headline(const Checkup &C) {
 
 static std::string unitText(const CheckedUnit &U, bool Verbose) {
   std::string Text = fmt::format(
-      "  {} ({}{})", Verbose ? U.File : sys::path::filename(U.File).str(),
+      "  {} ({}{}{})", Verbose ? U.File : sys::path::filename(U.File).str(),
       U.Compiler.empty() ? "no debug info" : U.Compiler,
-      U.Optimization ? fmt::format(", -O{}", U.Optimization) : "");
+      U.Optimization ? fmt::format(", -O{}", U.Optimization) : "",
+      U.Module.empty() ? "" : ", in " + sys::path::filename(U.Module).str());
   if (!U.Problem.empty())
     Text += ": " + withCode(U.Problem, U.Code);
   Text += "\n";
@@ -205,10 +228,21 @@ static int cannotTell(Error E) {
   return CannotTell;
 }
 
+namespace {
+struct Patient {
+  std::string Path;
+  std::optional<pid_t> Pid; ///< it runs
+};
+} // namespace
+
 /// The program that the words name, or that runs.
-static Expected<std::string> programOf(const CommandLine::Parsed &Line) {
-  if (!Line.Words.empty())
-    return findExecutable(Line.Words.front());
+static Expected<Patient> programOf(const CommandLine::Parsed &Line) {
+  if (!Line.Words.empty()) {
+    Expected<std::string> Path = findExecutable(Line.Words.front());
+    if (!Path)
+      return Path.takeError();
+    return Patient{*Path, std::nullopt};
+  }
   Expected<std::unique_ptr<wire::Client>> C = connect(Line);
   if (!C)
     return C.takeError();
@@ -216,7 +250,17 @@ static Expected<std::string> programOf(const CommandLine::Parsed &Line) {
       (*C)->askFor<wire::Status>(wire::method::Status);
   if (!Status)
     return Status.takeError();
-  return Status->Program;
+  return Patient{Status->Program, static_cast<pid_t>(Status->Pid)};
+}
+
+/// What of it is to be looked at; Refused if the agent cannot get in.
+static Libraries librariesOf(const Patient &P, StringRef Path,
+                             std::string &Refused) {
+  if (Error E = checkTakesAgent(Path)) {
+    Refused = toString(std::move(E));
+    return {};
+  }
+  return P.Pid ? loadedLibraries(*P.Pid, Path) : linkedLibraries(Path);
 }
 
 int hotjit::doctorCommand(const CommandLine::Parsed &Line) {
@@ -224,12 +268,12 @@ int hotjit::doctorCommand(const CommandLine::Parsed &Line) {
     errs() << "hotjit: doctor: give one program; see 'hotjit doctor --help'\n";
     return ExitUsage;
   }
-  Expected<std::string> Program = programOf(Line);
+  Expected<Patient> Program = programOf(Line);
   if (!Program && Program.errorIsA<wire::NoSuchProgram>())
     return report(Program.takeError());
   if (!Program)
     return cannotTell(Program.takeError());
-  Expected<std::string> Path = absolutePath(*Program);
+  Expected<std::string> Path = absolutePath(Program->Path);
   if (!Path)
     return cannotTell(Path.takeError());
   std::string Build = Line.Options.getLastArgValue(OPT_build_dir).str();
@@ -239,12 +283,14 @@ int hotjit::doctorCommand(const CommandLine::Parsed &Line) {
       return cannotTell(Absolute.takeError());
     Build = *Absolute;
   }
-  Expected<Checkup> C = ask(*Path, Build);
+  std::string Refused;
+  Libraries With = librariesOf(*Program, *Path, Refused);
+  Expected<Checkup> C = ask(*Path, Build, With);
   if (!C)
     return cannotTell(C.takeError());
   // Nothing else matters if the agent cannot get in.
-  if (Error E = checkTakesAgent(*Path))
-    C->Problem = toString(std::move(E));
+  if (!Refused.empty())
+    C->Problem = Refused;
   if (Line.Options.hasArg(OPT_json))
     outs() << formatv("{0:2}\n", toJSON(*C));
   else

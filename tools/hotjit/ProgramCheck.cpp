@@ -78,40 +78,58 @@ static Error checkPrivileges(StringRef Path) {
                    Path);
 }
 
-static Error checkElf(StringRef Path, StringRef Bytes) {
-  auto Broken = [&](Error E) {
-    return makeError("{}: {}", Path, toString(std::move(E)));
-  };
+using ElfFile = object::ELFFile<object::ELF64LE>;
+
+static Error brokenFile(StringRef Path, Error E) {
+  return makeError("{}: {}", Path, toString(std::move(E)));
+}
+
+static Expected<ElfFile> openElf(StringRef Path, StringRef Bytes) {
   if (Bytes.size() < sizeof(ELF::Elf64_Ehdr) ||
       Bytes[ELF::EI_CLASS] != ELF::ELFCLASS64)
     return makeError("{}: a 32-bit program; build it for x86-64", Path);
-  Expected<object::ELFFile<object::ELF64LE>> File =
-      object::ELFFile<object::ELF64LE>::create(Bytes);
+  Expected<ElfFile> File = ElfFile::create(Bytes);
   if (!File)
-    return Broken(File.takeError());
+    return brokenFile(Path, File.takeError());
   if (File->getHeader().e_machine != ELF::EM_X86_64)
     return makeError("{}: built for another architecture (ELF machine {}); "
                      "only x86-64 is in this version",
                      Path, uint16_t(File->getHeader().e_machine));
-  auto Headers = File->program_headers();
+  return File;
+}
+
+/// Empty: it asks for none.
+static Expected<StringRef> loaderOf(StringRef Path, const ElfFile &File) {
+  auto Headers = File.program_headers();
   if (!Headers)
-    return Broken(Headers.takeError());
-  StringRef Loader;
+    return brokenFile(Path, Headers.takeError());
+  StringRef Bytes(reinterpret_cast<const char *>(File.base()),
+                  File.getBufSize());
   for (const auto &H : *Headers)
     if (H.p_type == ELF::PT_INTERP)
-      Loader = Bytes.substr(H.p_offset, H.p_filesz).rtrim('\0');
-  if (Loader.empty())
+      return Bytes.substr(H.p_offset, H.p_filesz).rtrim('\0');
+  return StringRef();
+}
+
+static Error checkElf(StringRef Path, StringRef Bytes) {
+  Expected<ElfFile> File = openElf(Path, Bytes);
+  if (!File)
+    return File.takeError();
+  Expected<StringRef> Loader = loaderOf(Path, *File);
+  if (!Loader)
+    return Loader.takeError();
+  if (Loader->empty())
     return makeError("{}: linked statically, nothing can be loaded into it; "
                      "link it without -static",
                      Path);
-  if (!Loader.contains("ld-linux-x86-64"))
+  if (!Loader->contains("ld-linux-x86-64"))
     return makeError("{}: uses the loader {}; hotjit needs glibc's", Path,
-                     Loader);
+                     *Loader);
   if (!startsOthers(Path))
     return Error::success();
   auto Sections = File->sections();
   if (!Sections)
-    return Broken(Sections.takeError());
+    return brokenFile(Path, Sections.takeError());
   for (const auto &S : *Sections)
     if (Expected<StringRef> Name = File->getSectionName(S))
       if (*Name == ".debug_info")
@@ -121,12 +139,30 @@ static Error checkElf(StringRef Path, StringRef Bytes) {
                    Path);
 }
 
+static ErrorOr<std::unique_ptr<MemoryBuffer>> mapFile(StringRef Path) {
+  return MemoryBuffer::getFile(Path, /*IsText=*/false,
+                               /*RequiresNullTerminator=*/false);
+}
+
+Expected<std::string> hotjit::loaderOf(StringRef Path) {
+  ErrorOr<std::unique_ptr<MemoryBuffer>> Buffer = mapFile(Path);
+  if (!Buffer)
+    return makeError("{}: {}", Path, Buffer.getError().message());
+  Expected<ElfFile> File = openElf(Path, (*Buffer)->getBuffer());
+  if (!File)
+    return File.takeError();
+  Expected<StringRef> Loader = ::loaderOf(Path, *File);
+  if (!Loader)
+    return Loader.takeError();
+  if (Loader->empty())
+    return makeError("{}: asks for no loader", Path);
+  return Loader->str();
+}
+
 Error hotjit::checkTakesAgent(StringRef Path) {
   if (::access(Path.str().c_str(), X_OK) != 0)
     return makeError("{}: {}", Path, sys::StrError());
-  ErrorOr<std::unique_ptr<MemoryBuffer>> Buffer =
-      MemoryBuffer::getFile(Path, /*IsText=*/false,
-                            /*RequiresNullTerminator=*/false);
+  ErrorOr<std::unique_ptr<MemoryBuffer>> Buffer = mapFile(Path);
   if (!Buffer)
     return makeError("{}: {}", Path, Buffer.getError().message());
   StringRef Bytes = (*Buffer)->getBuffer();

@@ -16,6 +16,10 @@ llvm::Expected<std::string> findExecutable(llvm::StringRef Program);
 /// script, a program that only starts others.
 llvm::Error checkTakesAgent(llvm::StringRef Path);
 
+/// The dynamic loader that the program at Path asks for. Error: it is no ELF
+/// file for x86-64, or asks for none.
+llvm::Expected<std::string> loaderOf(llvm::StringRef Path);
+
 } // namespace hotjit
 
 #endif

@@ -42,6 +42,7 @@ TEST(Checkup, ReadsWhatItWrites) {
   EXPECT_EQ(Back, C);
   C.Problem = "no debug information";
   C.Units[0].Code = C.Functions[0].Code = "HJ2004";
+  C.Units[0].Module = C.Functions[0].Module = "/src/libapp.so";
   C.Units[0].Problem = C.Functions[0].Message = "newer";
   C.System[0].Advice = "raise it";
   ASSERT_TRUE(fromJSON(toJSON(C), Back, Root)) << toString(Root.getError());
