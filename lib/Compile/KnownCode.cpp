@@ -77,6 +77,21 @@ void KnownCode::declare(const clang::FunctionDecl &F) {
   }
 }
 
+/// Of static and inline functions the generator makes code at the end of the
+/// unit, when most of their callers are made.
+void KnownCode::declareThrowsNothing(const clang::FunctionDecl &F) {
+  for (clang::GlobalDecl Variant : variantsOf(F)) {
+    const CompiledFunction *Was =
+        Plan.Old.findFunction(Code.GetMangledName(Variant));
+    if (!Was || !Was->NoUnwind || Was->Linkage != SymbolLinkage::External ||
+        !Was->AliasOf.empty())
+      continue;
+    if (auto *Declared = llvm::dyn_cast<llvm::Function>(
+            Code.GetAddrOfGlobal(Variant, /*isForDefinition=*/false)))
+      Declared->setDoesNotThrow();
+  }
+}
+
 bool KnownCode::hasVTable(const clang::CXXRecordDecl &R) {
   if (!Mangling)
     Mangling.reset(R.getASTContext().createMangleContext());

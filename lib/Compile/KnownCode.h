@@ -31,6 +31,11 @@ public:
   /// generator finds its name taken. Keep F's definition from the generator.
   void declare(const clang::FunctionDecl &F);
 
+  /// The body of F, a function of the file, was skipped. If code for it would
+  /// have been made at once and throws nothing, callers from here on are spared
+  /// their landing pads, as in a compile of the whole.
+  void declareThrowsNothing(const clang::FunctionDecl &F);
+
   /// True if the program has the vtable of R, made by this unit.
   bool hasVTable(const clang::CXXRecordDecl &R);
 

@@ -26,6 +26,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/Instructions.h"
+#include "llvm/Transforms/Utils/BasicBlockUtils.h"
 #include "llvm/Transforms/Utils/Local.h"
 #include <map>
 
@@ -95,9 +96,12 @@ void PartialConsumer::handle(clang::Decl &D) {
   if (const auto *V = llvm::dyn_cast<clang::VarDecl>(&D);
       V && needsInitializer(*V))
     return;
-  if (const auto *F = llvm::dyn_cast<clang::FunctionDecl>(&D);
-      F && F->doesThisDeclarationHaveABody() && Known.has(*F))
-    return Known.declare(*F);
+  if (const auto *F = llvm::dyn_cast<clang::FunctionDecl>(&D)) {
+    if (F->doesThisDeclarationHaveABody() && Known.has(*F))
+      return Known.declare(*F);
+    if (F->hasSkippedBody())
+      Known.declareThrowsNothing(*F);
+  }
   UnitConsumer::HandleTopLevelDecl(clang::DeclGroupRef(&D));
 }
 
@@ -232,32 +236,32 @@ bool PartialConsumer::checkThreadInits(const llvm::Module &M) {
   return true;
 }
 
-/// The code generator finds out that a function throws nothing when it has made
-/// it, and spares later callers their landing pads. Here the callee was not
-/// made; from before it is known all the same.
+/// Without the landing pads of calls that throw nothing.
+static void dropPads(llvm::Function &F) {
+  for (llvm::BasicBlock &B : F)
+    if (auto *I = llvm::dyn_cast<llvm::InvokeInst>(B.getTerminator());
+        I && I->getCalledFunction() && I->getCalledFunction()->doesNotThrow())
+      llvm::changeToCall(I);
+  llvm::EliminateUnreachableBlocks(F);
+}
+
+/// Whether a function throws nothing is told by its callees, which were not
+/// made here; from before it is known of them. One that threw nothing must not
+/// seem to now: the compile that saw it knew its callees when it came to it.
 void PartialConsumer::applyKnownNoThrow(llvm::Module &M) {
-  for (llvm::Function &F : M)
-    if (const CompiledFunction *Was = Plan.Old.findFunction(F.getName());
-        F.isDeclaration() && Was && Was->NoUnwind)
-      F.setDoesNotThrow();
-  for (llvm::Function &F : M) {
-    if (F.isDeclaration())
-      continue;
-    bool Changed = false;
-    for (llvm::BasicBlock &B : F)
-      if (auto *I = llvm::dyn_cast<llvm::InvokeInst>(B.getTerminator());
-          I && I->getCalledFunction() &&
-          I->getCalledFunction()->doesNotThrow()) {
-        llvm::changeToCall(I);
-        Changed = true;
-      }
-    if (Changed)
-      llvm::removeUnreachableBlocks(F);
-    // Only as far as it was seen before, which depends on the order in which
-    // a compile makes functions.
+  auto ThrewNothing = [&](const llvm::Function &F) {
     const CompiledFunction *Was = Plan.Old.findFunction(F.getName());
-    auto MayThrow = [](const llvm::Instruction &I) { return I.mayThrow(); };
-    if (Was && Was->NoUnwind && llvm::none_of(llvm::instructions(F), MayThrow))
+    return Was && Was->NoUnwind;
+  };
+  for (llvm::Function &F : M)
+    if (F.isDeclaration() && ThrewNothing(F))
+      F.setDoesNotThrow();
+  auto MayThrow = [](const llvm::Instruction &I) { return I.mayThrow(); };
+  for (llvm::Function &F : M) {
+    if (F.isDeclaration() || !ThrewNothing(F))
+      continue;
+    dropPads(F);
+    if (llvm::none_of(llvm::instructions(F), MayThrow))
       F.setDoesNotThrow();
   }
 }

@@ -210,6 +210,48 @@ TEST_F(Partial, PadsOfAnEarlierEditAreNoDifference) {
   EXPECT_THAT(O.Code, ElementsAre("_Z1gv"));
 }
 
+// The code generator makes `before` before f, and `late`, which is static, when
+// it has made f: one call has a landing pad, the other has none.
+TEST_F(Partial, HasThePadsOfTheWhole) {
+  const char *Text = "int mayThrow(int);\n"
+                     "static int late(int n) { return n; }\n"
+                     "int before(int n) { return n; }\n"
+                     "int f(int n) {\n"
+                     "  try { return 1 + before(n); } catch (int) {}\n"
+                     "  try { return late(n); } catch (long) { return 2; }\n"
+                     "}\n"
+                     "int after(int n) {\n"
+                     "  try { return f(n) + mayThrow(n); }\n"
+                     "  catch (int) { return before(n); }\n"
+                     "}\n";
+  const std::pair<const char *, const char *> Edits[] = {
+      {"1 + before", "7 + before"},
+      {"return 2", "return 7"},
+      {"mayThrow(n)", "mayThrow(7)"}};
+  for (auto [From, To] : Edits) {
+    std::string New = with(Text, From, To);
+    Outcome O = editCXX(Text, New);
+    ASSERT_TRUE(O.Partial) << O.Why;
+    std::unique_ptr<CompiledUnit> Whole = compileCXX(New);
+    ASSERT_TRUE(Whole);
+    for (const CompiledFunction &F : Whole->Functions)
+      EXPECT_EQ(F.Body, O.Partial->findFunction(F.Symbol)->Body) << F.Symbol;
+  }
+}
+
+// A switch of one case is what it was where pads were dropped.
+TEST_F(Partial, KeepsSwitches) {
+  const char *Text =
+      "struct S { ~S(); };\n"
+      "static int late(int n) { return n; }\n"
+      "int f(int n) noexcept {\n"
+      "  S s;\n"
+      "  switch (late(n)) { case 0: return 1; default: return 2; }\n"
+      "}\n";
+  Outcome O = editCXX(Text, with(Text, "return 2", "return 3"));
+  ASSERT_TRUE(O.Partial) << O.Why;
+}
+
 // The whole sees that f throws nothing any more.
 TEST_F(Partial, TheLastCallThatMayThrowGoes) {
   std::string Text = "int mayThrow(int);\n"
