@@ -275,6 +275,9 @@ Error Engine::startSession() {
   Ready.Functions = TheImage->functionCount();
   Ready.Stale = Found.Stale;
   Ready.Notes = Found.Notes;
+  if (Options.on_refusal == HOTJIT_ON_REFUSAL_ASK)
+    Ready.Notes.push_back("HOTJIT_ON_REFUSAL=ask: only 'hotjit run' asks; the "
+                          "old code is kept");
   if (!Polls.empty())
     Ready.Notes.push_back(Polls);
   keepTexts(Found, P->Known);

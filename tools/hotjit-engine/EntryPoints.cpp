@@ -85,23 +85,12 @@ static void forkChild() {
   TheEngine = nullptr;
 }
 
-/// What was asked for and is not built is refused, never ignored.
-static const char *unsupported(const hotjit_engine_options &Options) {
-  if (Options.on_refusal != HOTJIT_ON_REFUSAL_KEEP)
-    return "--on-refusal: only 'keep' is in this version";
-  return nullptr;
-}
-
 extern "C" __attribute__((visibility("default"))) int
 hotjit_engine_start(const hotjit_engine_options *Options,
                     hotjit_engine_api *Api, char *Error, uint32_t ErrorSize) {
   if (Options->abi != HOTJIT_ENGINE_ABI || Api->abi != HOTJIT_ENGINE_ABI) {
     snprintf(Error, ErrorSize,
              "libhotjit.so and libhotjit-engine.so are of two versions");
-    return 1;
-  }
-  if (const char *Why = unsupported(*Options)) {
-    snprintf(Error, ErrorSize, "%s", Why);
     return 1;
   }
   if (llvm::Error E = surviveFaults(Api->program_action, {mark, report})) {

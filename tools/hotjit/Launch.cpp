@@ -116,15 +116,19 @@ Expected<std::unique_ptr<Launch>> Launch::create(const Settings &Given) {
   wire::RenderOptions Render;
   Render.Color = wantsColor(Given);
   Render.Verbose = Given.isOn("verbose");
-  return std::unique_ptr<Launch>(new Launch(std::move(Opened), Quiet, Render));
+  bool Asks = Given.get("on-refusal") == "ask";
+  return std::unique_ptr<Launch>(
+      new Launch(std::move(Opened), Quiet, Asks, Render));
 }
 
-Launch::Launch(Files Open, bool Quiet, wire::RenderOptions Render)
+Launch::Launch(Files Open, bool Quiet, bool Asking, wire::RenderOptions Render)
     : Opened(std::move(Open)), Quiet(Quiet), Screen(Render),
       Plain({.Color = false, .Verbose = Render.Verbose}),
       Stderr(STDERR_FILENO) {
   if (Opened.Events)
     Events.emplace(Opened.Events.get());
+  if (Asking)
+    Asks.emplace();
 }
 
 //===-- While the program runs --------------------------------------------===//
@@ -151,10 +155,65 @@ void Launch::show(const wire::Event &E) {
   }
 }
 
+/// Shows what happens now, and asks about it.
+void Launch::happened(const wire::Event &E) {
+  if (!Asks)
+    return show(E);
+  if (E.What == wire::Event::Kind::Changed)
+    Asks->withdraw(); // A save is an answer.
+  Asks->interrupt();
+  show(E);
+  Stderr.flush();
+  if (Question::isAbout(E))
+    askAbout(E);
+  else
+    Asks->askAgain();
+}
+
+void Launch::askAbout(const wire::Event &E) {
+  std::string Why = Asks->whyNot();
+  if (Why.empty()) {
+    bool IsThere = ::isatty(STDERR_FILENO) && !Quiet;
+    return Asks->ask(E, IsThere ? "" : wire::Renderer({}).render(E));
+  }
+  if (!std::exchange(HasSaidWhyNot, true))
+    say(fmt::format("[hotjit] note: nobody can be asked what to do: {}; the "
+                    "old code is kept\n",
+                    Why));
+}
+
+void Launch::takeAnswer(const ChildProcess &Child) {
+  std::vector<std::string> Files = Asks->files();
+  std::optional<Question::Answer> Given = Asks->answer();
+  if (!Given)
+    return;
+  Asks->withdraw();
+  switch (*Given) {
+  case Question::Answer::Keep:
+    return;
+  case Question::Answer::Retry:
+    return retry(std::move(Files));
+  case Question::Answer::Quit:
+    ::kill(Child.pid(), SIGTERM);
+    return;
+  }
+}
+
+void Launch::retry(std::vector<std::string> Files) {
+  wire::ReloadParams Params;
+  Params.Files = std::move(Files);
+  auto Done = [this](Expected<json::Value> V) {
+    if (!V) // Else its events are here.
+      say(fmt::format("[hotjit] {}\n", toString(V.takeError())));
+  };
+  if (Socket)
+    consumeError(Socket->send(wire::method::Reload, toJSON(Params), Done));
+}
+
 void Launch::connect() {
   Socket = Waiting->tryConnect([this](const wire::Event &E) {
     if (Listening) // what came before is in the answer to `log`
-      show(E);
+      happened(E);
   });
   if (!Socket)
     return;
@@ -208,6 +267,8 @@ void Launch::waitForSomething(const ChildProcess &Child) {
     LookAgain = true;
   if (Socket)
     Polls.push_back({Socket->descriptor(), POLLIN, 0});
+  if (Asks && Asks->isOpen())
+    Polls.push_back({Asks->descriptor(), POLLIN, 0});
   if (Stderr.wantsToWrite())
     Polls.push_back({Stderr.descriptor(), POLLOUT, 0});
   if (Events && Events->wantsToWrite())
@@ -222,6 +283,8 @@ int Launch::watch(ChildProcess &Child, std::string SocketPath) {
       connect();
     if (Socket)
       receive();
+    if (Asks && Asks->isOpen())
+      takeAnswer(Child);
     Stderr.flush();
     if (Events)
       Events->flush();
@@ -238,6 +301,8 @@ int Launch::watch(ChildProcess &Child, std::string SocketPath) {
 void Launch::finish(int Status) {
   if (Socket)
     receive();
+  if (Asks)
+    Asks->withdraw();
   if (WIFEXITED(Status))
     if (std::string Left = describeDescendants(findDescendants());
         !Left.empty())

@@ -4,6 +4,7 @@
 #include "ChildProcess.h"
 #include "Descendants.h"
 #include "Output.h"
+#include "Question.h"
 #include "Settings.h"
 #include "SocketWait.h"
 #include "Wire/Render.h"
@@ -39,11 +40,15 @@ private:
     wire::Descriptor Events;
     bool EventsOnStderr = false;
   };
-  Launch(Files Opened, bool Quiet, wire::RenderOptions Render);
+  Launch(Files Opened, bool Quiet, bool Asks, wire::RenderOptions Render);
 
   void connect();
   void receive();
   void show(const wire::Event &E);
+  void happened(const wire::Event &E);
+  void askAbout(const wire::Event &E);
+  void takeAnswer(const ChildProcess &Child);
+  void retry(std::vector<std::string> Files);
   void say(llvm::StringRef Text);
   void waitForSomething(const ChildProcess &Child);
   void checkLostConnection();
@@ -51,6 +56,8 @@ private:
 
   Files Opened;
   bool Quiet;
+  std::optional<Question> Asks; ///< --on-refusal ask
+  bool HasSaidWhyNot = false;   ///< that nobody can be asked
   wire::Renderer Screen;
   wire::Renderer Plain; ///< for the log: no colours
   Output Stderr;

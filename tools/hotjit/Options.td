@@ -61,9 +61,9 @@ defm build_dir : Value<"build-dir", "DIR",
   "info, its folder, its parents", [RunCommand, DoctorCommand]>;
 defm trigger : Value<"trigger", "save|manual",
   "reload at each save (default), or only at 'hotjit reload'", Run>;
-defm on_refusal : Value<"on-refusal", "keep",
-  "what to do when an edit is refused: keep the old code (default); 'ask' and "
-  "'restart' are not in this version", Run>;
+defm on_refusal : Value<"on-refusal", "keep|ask",
+  "what to do when an edit is refused: keep the old code (default), or ask at "
+  "the terminal; 'restart' is not in this version", Run>;
 defm events : Value<"events", "FILE",
   "write the event stream as JSON lines; '-' is stderr, and quiet", Run>;
 defm log : Value<"log", "FILE",

@@ -22,7 +22,11 @@ ArrayRef<SettingSpec> hotjit::settingSpecs() {
   static const SettingSpec Specs[] = {
       {"build-dir", SettingKind::Folder},
       {"trigger", SettingKind::Word, {"save", "manual"}},
-      {"on-refusal", SettingKind::Word, {"keep"}, {"ask", "restart"}},
+      {.Name = "on-refusal",
+       .Kind = SettingKind::Word,
+       .Words = {"keep", "ask"},
+       .Unbuilt = {"restart"},
+       .InProgram = false},
       {"socket", SettingKind::File},
       {.Name = "events", .Kind = SettingKind::FileOrDash, .InProgram = false},
       {.Name = "log", .Kind = SettingKind::File, .InProgram = false},
