@@ -524,6 +524,28 @@ std::optional<Image::Line> Image::lineAt(const ImageUnit &Unit,
   return Found;
 }
 
+std::vector<AddrRange> Image::codeOf(const ImageUnit &Unit) const {
+  const ImageModule &M = S->Modules[Unit.Module];
+  if (!M.Loaded || !S->DwarfOf[Unit.Index])
+    return {};
+  std::vector<AddrRange> Code;
+  Expected<llvm::DWARFAddressRangesVector> Ranges =
+      S->DwarfOf[Unit.Index]->collectAddressRanges();
+  if (!Ranges) {
+    llvm::consumeError(Ranges.takeError()); // Has no code that can be found.
+    return {};
+  }
+  for (const llvm::DWARFAddressRange &R : *Ranges) {
+    AddrRange There{ProgramAddr(R.LowPC + M.LoadBias),
+                    ProgramAddr(R.HighPC + M.LoadBias)};
+    // What the linker threw away is somewhere else.
+    if (There.Begin < There.End && M.Text.contains(There.Begin))
+      Code.push_back(There);
+  }
+  S->DwarfOf[Unit.Index]->clear(); // As in readDetails.
+  return Code;
+}
+
 size_t Image::functionCount() const {
   size_t Count = 0;
   for (size_t I = 0; I != S->Modules.size(); ++I)

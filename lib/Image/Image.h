@@ -261,6 +261,9 @@ public:
     unsigned Number = 0;
   };
   std::optional<Line> lineAt(const ImageUnit &Unit, ProgramAddr A) const;
+  /// Where the code of Unit lies, as its debug info says; functions
+  /// in sections of their own are ranges of their own.
+  std::vector<AddrRange> codeOf(const ImageUnit &Unit) const;
   /// As lineAt, by an ELF object that was linked in memory: its headers have
   /// the sections' addresses, its debug information is relocated. Nullopt too
   /// if it has no code at A.

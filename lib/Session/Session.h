@@ -129,7 +129,7 @@ public:
   void announce(Event E) { tell(std::move(E)); }
 
   /// Compiles, in the background, what may be edited first: Units are in that
-  /// order.
+  /// order. Then those that the program runs.
   void warmUp();
   /// Somebody looks at the file in an editor: gets ready for an edit of it. A
   /// header: in one of its units. False: no unit reads it.
@@ -216,6 +216,7 @@ private:
 
   // Ahead of edits, in Warming.cpp.
   void warm(size_t Unit);
+  void warmWhatRuns();
   std::shared_ptr<WarmUp> beginWarmUp(size_t Unit);
   std::function<void()> restOf(size_t Unit, std::shared_ptr<WarmUp> W);
   void waitAhead(const WarmUp &W, std::shared_ptr<CompiledUnit> Facts);

@@ -77,6 +77,8 @@ public:
   /// Where the body that Identity leads to now lies: its pieces, none if it is
   /// not known.
   virtual std::vector<AddrRange> bodyOf(ProgramAddr Identity) = 0;
+  /// Where the code of Unit lies, as it was built.
+  virtual std::vector<AddrRange> codeOf(const ImageUnit &Unit) = 0;
   /// The source line that the code at A was made from, of Unit as it was built
   /// or of a generation.
   virtual std::optional<SourcePlace> lineAt(const ImageUnit *Unit,

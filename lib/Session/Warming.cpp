@@ -1,9 +1,9 @@
 // What an edit will need is made before it: a unit's facts, for which its live
 // text is compiled; its headers, parsed; a compile that waits at the function
 // that was edited last. It is done when the program starts, for the units whose
-// files were changed last; after each edit, for the units that it compiled; and
-// when an editor says what it shows. An edit that comes sooner takes over what
-// has not begun and waits for what has.
+// files were changed last, then for those on its stacks; after each edit, for
+// the units that it compiled; and when an editor says what it shows. An edit
+// that comes sooner takes over what has not begun and waits for what has.
 
 #include "Session/State.h"
 #include "llvm/ADT/STLExtras.h"
@@ -19,6 +19,29 @@ void Session::warmUp() {
   for (size_t I = 0; I != std::min(Units.size(), WarmAtStart); ++I)
     if (!Units[I].Problem)
       warm(I);
+  if (Units.size() > WarmAtStart) // When they are done the program is at work.
+    Around.Warms.run(
+        [Post = Around.Post, this] { Post([this] { warmWhatRuns(); }); });
+}
+
+/// Of the units that were not worked on last: those with functions on a stack.
+void Session::warmWhatRuns() {
+  std::vector<AddrRange> Code;
+  std::vector<size_t> Of; // a unit for each
+  for (size_t I = WarmAtStart; I < Units.size(); ++I)
+    if (Units[I].Built && !Units[I].Problem && !Units[I].Closed)
+      for (AddrRange R : Around.Passes.codeOf(*Units[I].Built)) {
+        Code.push_back(R);
+        Of.push_back(I);
+      }
+  std::set<size_t> Run;
+  for (const FrameHit &Hit : Around.Passes.findFrames(Code))
+    Run.insert(Of[Hit.Range]);
+  for (size_t I : Run)
+    if (!Generations[Current].Compiled.count(Units[I].Unit.id())) {
+      Around.L.debug("{}: runs: compiled ahead", Units[I].Unit.Path);
+      warm(I);
+    }
 }
 
 bool Session::opened(StringRef File) {

@@ -318,6 +318,10 @@ std::vector<AddrRange> RealStages::bodyOf(ProgramAddr Identity) {
   return Pieces;
 }
 
+std::vector<AddrRange> RealStages::codeOf(const ImageUnit &Unit) {
+  return Program.codeOf(Unit);
+}
+
 std::optional<SourcePlace> RealStages::lineAt(const ImageUnit *Unit,
                                               ProgramAddr A) {
   bool Built = Unit && Program.modules()[Unit->Module].Text.contains(A);

@@ -61,6 +61,7 @@ public:
   llvm::Expected<Generation> undo() override;
   llvm::Expected<Generation> redo() override;
   std::vector<AddrRange> bodyOf(ProgramAddr Identity) override;
+  std::vector<AddrRange> codeOf(const ImageUnit &Unit) override;
   std::optional<SourcePlace> lineAt(const ImageUnit *Unit,
                                     ProgramAddr A) override;
   std::optional<Patcher::Owner> ownerOf(ProgramAddr A) override;

@@ -5,6 +5,7 @@
 #include "ProcessSubject.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 #include "gmock/gmock.h"
 #include <cstring>
@@ -84,6 +85,17 @@ TEST(ProcessTest, AddressesAreThoseOfTheProgram) {
   EXPECT_EQ(std::memcmp(Bytes.data(),
                         reinterpret_cast<void *>(&subjectFunction), F->Size),
             0);
+}
+
+TEST(ProcessTest, WhereTheCodeOfAUnitLies) {
+  std::unique_ptr<Image> I = thisProcess();
+  ASSERT_TRUE(I);
+  std::string Owners;
+  for (const ImageUnit &U : I->units())
+    for (AddrRange R : I->codeOf(U))
+      if (R.contains(addressOf(&subjectFunction)))
+        Owners += llvm::sys::path::filename(U.Path).str() + " ";
+  EXPECT_EQ(Owners, "ProcessSubject.cpp ");
 }
 
 TEST(ProcessTest, ThreadLocalThroughItsOffset) {

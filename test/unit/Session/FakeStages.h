@@ -9,6 +9,7 @@
 #include "Session/Session.h"
 #include "Support/Error.h"
 #include "gtest/gtest.h"
+#include <deque>
 
 namespace hotjit {
 
@@ -205,6 +206,11 @@ public:
     ProgramAddr Body = Identity + 16 * int64_t(LiveGeneration);
     return {{Body, Body + 16}};
   }
+  std::vector<AddrRange> codeOf(const ImageUnit &Unit) override {
+    ProgramAddr Begin(0x10000 + 16 * Unit.Index);
+    return {{Begin, Begin + 16}};
+  }
+  std::optional<ProgramAddr> Runs; ///< on a stack
   std::optional<SourcePlace> lineAt(const ImageUnit *, ProgramAddr) override {
     return SourcePlace{"/p/a.c", 7};
   }
@@ -214,6 +220,9 @@ public:
   std::string describeCode(ProgramAddr A) override { return "code"; }
   std::optional<Patcher::Owner> CodeOwner;
   std::vector<FrameHit> findFrames(llvm::ArrayRef<AddrRange> Ranges) override {
+    for (size_t I = 0; I != Ranges.size(); ++I)
+      if (Runs && Ranges[I].contains(*Runs))
+        return {{I, 42, "main"}};
     if (Ranges.empty() || !FunctionOnStack)
       return {};
     FrameHit Hit;
@@ -264,7 +273,8 @@ protected:
   /// The program's say, if it has one.
   std::function<void(const Event &, Session::Consent)> Ask;
   std::unique_ptr<Session> S;
-  ImageUnit Built;
+  std::deque<ImageUnit> Built;
+  std::vector<std::string> Paths{"/p/a.c", "/p/b.c"};
 
   void SetUp() override {
     FS.write("/p/a.c", "a1");
@@ -278,7 +288,7 @@ protected:
              const std::string &Header = "") {
     Saves Known(FS, Time);
     std::vector<ProjectUnit> Units;
-    for (const char *Path : {"/p/a.c", "/p/b.c"}) {
+    for (const std::string &Path : Paths) {
       EXPECT_FALSE(bool(Known.keep(Path)));
       ProjectUnit U;
       U.Unit.Path = Path;
@@ -286,7 +296,8 @@ protected:
       if (!Header.empty()) {
         EXPECT_FALSE(bool(Known.keep(Header)));
         U.Files.insert(Header);
-        U.Built = &Built;
+        Built.emplace_back().Index = Units.size();
+        U.Built = &Built.back();
       }
       if (Units.empty())
         U.Problem = Problem;

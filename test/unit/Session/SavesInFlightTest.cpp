@@ -112,6 +112,26 @@ TEST_F(SessionTest, AFileThatIsOpenedIsGotReady) {
             (std::vector<std::string>{"learn /p/a.c", "warm /p/a.c"}));
 }
 
+// Those that were changed last come first, then those that the program runs.
+TEST_F(SessionTest, WhatRunsIsGotReady) {
+  Paths.clear();
+  for (int I = 10; I != 40; ++I) {
+    Paths.push_back(fmt::format("/p/{}.c", I));
+    FS.write(Paths.back(), "");
+  }
+  FS.write("/p/h.h", "");
+  start({}, {}, "/p/h.h");
+  Program.Runs = Program.codeOf(Built[25])[0].Begin;
+  S->warmUp();
+  Warms.runAll();
+  EXPECT_FALSE(llvm::is_contained(Program.Asked, "learn /p/35.c"));
+  settle();
+  Warms.runAll();
+  EXPECT_EQ(Program.Asked.size(), 2 * 17u);
+  EXPECT_EQ(Program.Asked.front(), "learn /p/10.c");
+  EXPECT_EQ(Program.Asked.back(), "warm /p/35.c");
+}
+
 // D10: the last text wins, and each request has exactly one verdict.
 TEST_F(SessionTest, ALaterSaveOfTheSameFileSupersedes) {
   save("/p/a.c", "a2");
