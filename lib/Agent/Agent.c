@@ -279,6 +279,7 @@ int hotjit_agent_start(const hotjit_options *given, int wait) {
   pthread_mutex_lock(&starting);
   if (hotjit_agent_current_state() == HOTJIT_AGENT_OFF) {
     hotjit_bind_to_libc();
+    hotjit_agent_know_main_thread();
     result = begin(given);
   }
   pthread_mutex_unlock(&starting);

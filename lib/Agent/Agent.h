@@ -62,6 +62,9 @@ int hotjit_agent_start_thread(pthread_t *thread, void *(*body)(void *),
 
 /* -- LastThread.c -------------------------------------------------------- */
 
+/* Before the agent's thread is made; the other looks are cheap if this is on
+   the thread that main runs on. */
+void hotjit_agent_know_main_thread(void);
 /* On the agent's thread: ends the process if no thread of the program is left.
    Returns if there is one. */
 void hotjit_agent_end_with_program(void);

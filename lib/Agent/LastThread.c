@@ -8,7 +8,9 @@
  * So the agent's thread looks now and then whether it is alone with the
  * engine's, and then does what would have been done. The thread that main ran
  * on stays in the kernel's list as a zombie with its exit status, until the
- * process ends: while it is none, there is no need to look further.
+ * process ends: while it is none, there is no need to look further. And while
+ * it lives its id stands where libc has the kernel clear it at the end (for
+ * pthread_join(3); set_tid_address(2)), so most looks are a load.
  */
 
 #include "Agent.h"
@@ -37,11 +39,23 @@ static int read_task_file(int thread, const char *name, char *text,
   return length <= 0;
 }
 
+/* Null: not known. */
+static const int *main_thread_id;
+
+void hotjit_agent_know_main_thread(void) {
+  int *id = NULL;
+  if (gettid() == getpid() && !prctl(PR_GET_TID_ADDRESS, &id) && id &&
+      *id == getpid())
+    main_thread_id = id;
+}
+
 /* proc_pid_stat(5): the state follows the name in parentheses, which may hold
    anything; the last field is the status as waitpid(2) has it. */
 static int main_thread_has_ended(int *status) {
   char text[1024];
   const char *state, *last;
+  if (main_thread_id && __atomic_load_n(main_thread_id, __ATOMIC_RELAXED))
+    return 0;
   if (read_task_file(getpid(), "stat", text, sizeof(text)))
     return 0;
   state = strrchr(text, ')');

@@ -81,7 +81,7 @@ void Engine::runSession() {
   while (std::optional<std::function<void()>> Message =
              Inbox.take(Time, Deadline())) {
     // Before the message: what was saved may be of what was just loaded.
-    if (TheSession && Off.empty())
+    if (TheSession && Off.empty() && (*Message || programHasRun()))
       lookAtModules();
     if (*Message)
       (*Message)();
@@ -320,8 +320,28 @@ Error Engine::startSession() {
 static constexpr Nanoseconds ModuleLookInterval =
     std::chrono::milliseconds(500);
 
+// To open a library takes more time of a processor than this.
+static constexpr Nanoseconds LeastRun = std::chrono::microseconds(200);
+
+static Nanoseconds timeOn(clockid_t Clock) {
+  timespec T{};
+  ::clock_gettime(Clock, &T);
+  return std::chrono::seconds(T.tv_sec) + Nanoseconds(T.tv_nsec);
+}
+
+/// What other threads have run altogether.
+static Nanoseconds timeOfOthers() {
+  return timeOn(CLOCK_PROCESS_CPUTIME_ID) - timeOn(CLOCK_THREAD_CPUTIME_ID);
+}
+
+bool Engine::programHasRun() {
+  NextModuleLook = Time.now() + ModuleLookInterval;
+  return timeOfOthers() - OthersAtLook >= LeastRun;
+}
+
 void Engine::lookAtModules() {
   NextModuleLook = Time.now() + ModuleLookInterval;
+  OthersAtLook = timeOfOthers();
   if (TheImage->isCurrent())
     return;
   Image::Changes Changes = TheImage->update(Files, OwnLibraries);

@@ -47,6 +47,8 @@ private:
   llvm::Error openOutputs();
   llvm::Error openSocket();
   llvm::Error startSession();
+  /// False: since the last look it can have loaded nothing.
+  bool programHasRun();
   /// Takes up what the program has loaded and closed since the last look.
   void lookAtModules();
   void keepTexts(const FoundUnits &Found, const hotjit::Saves &Known);
@@ -89,6 +91,7 @@ private:
   ProjectOptions Where;
   std::vector<std::string> OwnLibraries;
   Nanoseconds NextModuleLook{0};
+  Nanoseconds OthersAtLook{0}; ///< what other threads had run then
   std::unique_ptr<RealStages> Passes;
   std::unique_ptr<Workers> Compiles;
   std::unique_ptr<Workers> Warms;
