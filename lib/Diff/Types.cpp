@@ -50,11 +50,48 @@ static std::string fieldText(const TypeField &F) {
   return fmt::format("field '{}' ({})", F.Name, withoutPlaces(F.Type));
 }
 
+/// In bits; 0 if there was no such field, or it differs in more than its place.
+static int64_t distanceMoved(const std::vector<TypeField> &Old,
+                             const TypeField &F) {
+  const TypeField *Was = findField(Old, F);
+  if (!Was || Was->SizeBits != F.SizeBits ||
+      withoutPlaces(Was->Type) != withoutPlaces(F.Type))
+    return 0;
+  return int64_t(F.OffsetBits - Was->OffsetBits);
+}
+
+static std::string distanceText(int64_t Bits) {
+  return Bits % 8 ? fmt::format("{} bits", Bits)
+                  : fmt::format("{} bytes", Bits / 8);
+}
+
+/// How many of New's first fields have moved by one distance.
+static size_t countMovedTogether(const std::vector<TypeField> &Old,
+                                 llvm::ArrayRef<TypeField> New) {
+  const int64_t Distance = distanceMoved(Old, New.front());
+  auto Other = llvm::find_if(New, [&](const TypeField &F) {
+    return distanceMoved(Old, F) != Distance;
+  });
+  return Distance == 0 ? 0 : size_t(Other - New.begin());
+}
+
+// A field that is put in front moves all others: that is one change.
+static constexpr size_t FieldsToName = 2;
+
 static void describeFields(const std::vector<TypeField> &Old,
                            const std::vector<TypeField> &New,
                            std::vector<std::string> &Lines) {
   std::set<std::string> RenamedFrom;
-  for (const TypeField &F : New) {
+  for (size_t I = 0; I < New.size(); ++I) {
+    const TypeField &F = New[I];
+    size_t Moved = countMovedTogether(Old, llvm::ArrayRef(New).drop_front(I));
+    if (Moved > FieldsToName) {
+      Lines.push_back(fmt::format("{} fields, '{}' to '{}', moved by {}", Moved,
+                                  F.Name, New[I + Moved - 1].Name,
+                                  distanceText(distanceMoved(Old, F))));
+      I += Moved - 1;
+      continue;
+    }
     if (const TypeField *Was = findField(Old, F)) {
       if (withoutPlaces(Was->Type) != withoutPlaces(F.Type))
         Lines.push_back(fmt::format("type of field '{}' changed '{}' -> '{}'",

@@ -18,8 +18,10 @@ using namespace llvm;
 using namespace hotjit;
 using namespace hotjit::wire;
 
-// More names than this are counted: the rest is in `hotjit log --json`.
+// More names than this, and functions of more files, are counted: the rest is
+// in `hotjit log --json`.
 static constexpr size_t MaxNames = 6;
+static constexpr size_t MaxFiles = 4;
 
 namespace {
 
@@ -144,9 +146,16 @@ static std::string functionsOf(const Event &E, VerdictKind K,
     ByFile.back().second.push_back(V.Name);
   }
   std::string Text;
-  for (const auto &[File, Names] : ByFile)
+  ArrayRef Shown = ArrayRef(ByFile).take_front(MaxFiles);
+  for (const auto &[File, Names] : Shown)
     Text += fmt::format("{}{}: {}", Text.empty() ? "" : "; ",
                         Files.shorten(File), namesOf(Names));
+  size_t Others = 0;
+  for (const auto &[File, Names] : ArrayRef(ByFile).drop_front(Shown.size()))
+    Others += Names.size();
+  if (Others)
+    Text += fmt::format("; and {} in {} more files", Others,
+                        ByFile.size() - Shown.size());
   return Text;
 }
 

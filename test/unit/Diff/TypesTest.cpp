@@ -71,6 +71,21 @@ TEST(Types, SizeNeutralChangesAreDetected) {
   EXPECT_THAT(S.text(), HasSubstr("field 'y' (int) removed"));
 }
 
+// A field in front of others, in one line.
+TEST(Types, FieldsThatMoveTogetherAreCounted) {
+  Scene S = twoInts();
+  S.Old.Types = {widget({field("a", "int", 0), field("b", "int", 4),
+                         field("c", "int", 8), field("d", "int", 12)},
+                        16)};
+  S.New.Types = {
+      widget({field("a", "int", 0), field("z", "int", 4), field("b", "int", 8),
+              field("c", "int", 12), field("d", "int", 16)},
+             20)};
+  EXPECT_THAT(S.text(), HasSubstr("changed 16 -> 20; field 'z' (int) added at "
+                                  "offset 4; 3 fields, 'b' to 'd', moved by "
+                                  "4 bytes; objects"));
+}
+
 TEST(Types, AlignmentAndBasesAndPassingArePartOfTheLayout) {
   Scene S = twoInts();
   S.New.Types[0].Align = 8;

@@ -121,6 +121,20 @@ TEST(Render, SameNamesAreToldApart) {
   EXPECT_EQ(render(E), "[hotjit] #1 live: one/util.c: f; two/util.c: g\n");
 }
 
+// An edited header may mean hundreds of functions in dozens of files.
+TEST(Render, FunctionsOfManyFilesAreCounted) {
+  Event E = live();
+  E.Times.reset();
+  E.Verdicts.clear();
+  for (const char *File :
+       {"/p/a.c", "/p/b.c", "/p/c.c", "/p/d.c", "/p/e.c", "/p/f.c"}) {
+    E.Verdicts.push_back(verdict(VerdictKind::Live, "f", File));
+    E.Verdicts.push_back(verdict(VerdictKind::Live, "g", File));
+  }
+  EXPECT_EQ(render(E), "[hotjit] #1 live: a.c: f, g; b.c: f, g; c.c: f, g; "
+                       "d.c: f, g; and 4 in 2 more files\n");
+}
+
 TEST(Render, RefusedHasALineForEachReason) {
   Event E = event(Event::Kind::Refused, 2);
   E.Files = {"/p/widget.h"};
