@@ -1,7 +1,8 @@
 // A program that makes itself a daemon forks and ends: `hotjit run` ends with
 // it, and what the developer works on runs on elsewhere, without hotjit (no
-// thread of it is in a forked child). That must be said. The child has another
-// parent by then, and perhaps another session, so it cannot be found by those.
+// thread of it is in a forked child). Or it lives, and a child does the work, as
+// in tmux. Either must be said. The child may have another parent by then, and
+// another session, so it cannot be found by those.
 //
 // But the kernel shows the environment that a process was executed with
 // (proc_pid_environ(5)), and a forked child has that of its parent, whatever
@@ -60,15 +61,35 @@ std::vector<pid_t> hotjit::findDescendants() {
   return Found.empty() ? lookForDescendants() : Found;
 }
 
+// A server may have one for each client.
+static constexpr size_t MaxNumbers = 4;
+
+/// "process 4711, which the program forked, runs"
+static std::string theyRun(const std::vector<pid_t> &Processes, StringRef Who) {
+  const bool IsOne = Processes.size() == 1;
+  std::string Numbers;
+  for (pid_t Process : ArrayRef(Processes).take_front(MaxNumbers))
+    Numbers += fmt::format("{}{}", Numbers.empty() ? "" : ", ", Process);
+  if (Processes.size() > MaxNumbers)
+    Numbers += fmt::format(" and {} more", Processes.size() - MaxNumbers);
+  return fmt::format("{} {}, which {} forked, {}",
+                     IsOne ? "process" : "processes", Numbers, Who,
+                     IsOne ? "runs" : "run");
+}
+
 std::string hotjit::describeDescendants(const std::vector<pid_t> &Processes) {
   if (Processes.empty())
     return "";
-  std::string Numbers;
-  for (pid_t Process : Processes)
-    Numbers += fmt::format("{}{}", Numbers.empty() ? "" : ", ", Process);
-  bool IsOne = Processes.size() == 1;
-  return fmt::format("the program has ended; {} {}, which it forked, {} on "
-                     "without hotjit: start a daemon in the foreground",
-                     IsOne ? "process" : "processes", Numbers,
-                     IsOne ? "runs" : "run");
+  return fmt::format("the program has ended; {} on without hotjit: start a "
+                     "daemon in the foreground",
+                     theyRun(Processes, "it"));
+}
+
+std::string hotjit::describeForked(const std::vector<pid_t> &Processes,
+                                   pid_t Program) {
+  if (Processes.empty())
+    return "";
+  return fmt::format("{} without hotjit: edits reach process {} only; start a "
+                     "server in the foreground",
+                     theyRun(Processes, "the program"), Program);
 }

@@ -17,6 +17,8 @@ std::vector<pid_t> findDescendants();
 
 /// What to say about them when the program has ended; empty if there are none.
 std::string describeDescendants(const std::vector<pid_t> &Processes);
+/// The same when an edit has gone live in the program, which is Program.
+std::string describeForked(const std::vector<pid_t> &Processes, pid_t Program);
 
 } // namespace hotjit
 

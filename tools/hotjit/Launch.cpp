@@ -27,6 +27,7 @@ static constexpr int LookAgainMs = 200;
 // A program that ends closes its socket first; one that lives this long after
 // has replaced itself or stopped the engine.
 static constexpr int64_t LostPatienceMs = 1000;
+static constexpr int64_t ForkedPatienceMs = 1000;
 
 static int64_t nowMs() {
   using namespace std::chrono;
@@ -155,10 +156,22 @@ void Launch::show(const wire::Event &E) {
   }
 }
 
-/// Shows what happens now, and asks about it.
+/// What happens now, not before this was connected.
 void Launch::happened(const wire::Event &E) {
-  if (!Asks)
-    return show(E);
+  if (Asks)
+    showAndAsk(E);
+  else
+    show(E);
+  Stderr.flush();
+  if (E.What != wire::Event::Kind::Reloaded || HasToldOfForked)
+    return;
+  if (Forked)
+    Forked->Again = true;
+  else
+    Forked = {nowMs(), findDescendants()};
+}
+
+void Launch::showAndAsk(const wire::Event &E) {
   if (E.What == wire::Event::Kind::Changed)
     Asks->withdraw(); // A save is an answer.
   Asks->interrupt();
@@ -258,9 +271,29 @@ void Launch::checkLostConnection() {
       "executes in its place starts without hotjit)\n");
 }
 
+/// An edit went live, and who expects to see it may look at a process that the
+/// program has forked. What has only just been forked is about to execute
+/// another program, most likely: it gets a second.
+void Launch::lookForForked(pid_t Program) {
+  if (!Forked || nowMs() - Forked->SeenAt < ForkedPatienceMs)
+    return;
+  std::vector<pid_t> Still = findDescendants();
+  llvm::erase_if(Still, [&](pid_t Process) {
+    return Process == Program || !is_contained(Forked->Processes, Process);
+  });
+  if (std::exchange(Forked, std::nullopt)->Again)
+    Forked = {nowMs(), findDescendants()};
+  std::string Text = describeForked(Still, Program);
+  if (Text.empty())
+    return;
+  HasToldOfForked = true;
+  Forked.reset();
+  say(fmt::format("[hotjit] note: {}\n", Text));
+}
+
 void Launch::waitForSomething(const ChildProcess &Child) {
   std::vector<pollfd> Polls = {{Child.descriptor(), POLLIN, 0}};
-  bool LookAgain = Stderr.isHeldBack() || LostAt;
+  bool LookAgain = Stderr.isHeldBack() || LostAt || Forked;
   if (Waiting && Waiting->descriptor() >= 0)
     Polls.push_back({Waiting->descriptor(), POLLIN, 0});
   else if (Waiting)
@@ -293,6 +326,7 @@ int Launch::watch(ChildProcess &Child, std::string SocketPath) {
       return *Status;
     }
     checkLostConnection();
+    lookForForked(Child.pid());
     waitForSomething(Child);
   }
 }

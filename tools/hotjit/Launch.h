@@ -46,17 +46,27 @@ private:
   void receive();
   void show(const wire::Event &E);
   void happened(const wire::Event &E);
+  void showAndAsk(const wire::Event &E);
   void askAbout(const wire::Event &E);
   void takeAnswer(const ChildProcess &Child);
   void retry(std::vector<std::string> Files);
   void say(llvm::StringRef Text);
   void waitForSomething(const ChildProcess &Child);
   void checkLostConnection();
+  void lookForForked(pid_t Program);
   void finish(int Status);
 
   Files Opened;
   bool Quiet;
   std::optional<Question> Asks; ///< --on-refusal ask
+  /// What descended from the program when an edit went live.
+  struct Descended {
+    int64_t SeenAt; ///< ms
+    std::vector<pid_t> Processes;
+    bool Again = false; ///< another edit went live since
+  };
+  std::optional<Descended> Forked;
+  bool HasToldOfForked = false; ///< that edits do not reach them
   bool HasSaidWhyNot = false;   ///< that nobody can be asked
   wire::Renderer Screen;
   wire::Renderer Plain; ///< for the log: no colours
