@@ -1,8 +1,8 @@
 // A program that makes itself a daemon forks and ends: `hotjit run` ends with
 // it, and what the developer works on runs on elsewhere, without hotjit (no
-// thread of it is in a forked child). Or it lives, and a child does the work, as
-// in tmux. Either must be said. The child may have another parent by then, and
-// another session, so it cannot be found by those.
+// thread of it is in a forked child). Or it lives, and a child does the work,
+// as in tmux. Either must be said. The child may have another parent by then,
+// and another session, so it cannot be found by those.
 //
 // But the kernel shows the environment that a process was executed with
 // (proc_pid_environ(5)), and a forked child has that of its parent, whatever
