@@ -320,8 +320,10 @@ Error Engine::startSession() {
 static constexpr Nanoseconds ModuleLookInterval =
     std::chrono::milliseconds(500);
 
-// To open a library takes more time of a processor than this.
-static constexpr Nanoseconds LeastRun = std::chrono::microseconds(200);
+// Who has run for less since the last look has most likely opened nothing. If
+// it has, that is seen a second later: hotjit's own threads, which cannot be
+// told from the program's here, run for this long in one or two.
+static constexpr Nanoseconds LeastRun = std::chrono::microseconds(100);
 
 static Nanoseconds timeOn(clockid_t Clock) {
   timespec T{};

@@ -47,7 +47,7 @@ private:
   llvm::Error openOutputs();
   llvm::Error openSocket();
   llvm::Error startSession();
-  /// False: since the last look it can have loaded nothing.
+  /// False: since the last look it has hardly run.
   bool programHasRun();
   /// Takes up what the program has loaded and closed since the last look.
   void lookAtModules();
