@@ -55,6 +55,8 @@ class BadCase(Exception):
 class Cold:
     """Fresh builds of texts, for reference. Objects are kept by content."""
 
+    warnings = ["-w"]
+
     def __init__(self, folder, mode):
         self.folder = Path(folder)
         self.objects = self.folder / "objects"
@@ -73,7 +75,7 @@ class Cold:
             for other, text in texts.items():
                 if other == name or other.endswith(".h"):
                     (sources / other).write_text(text)
-            self._run([*self.compiler, "-w", "-DCOLD", "-c",
+            self._run([*self.compiler, *self.warnings, "-DCOLD", "-c",
                        str(sources / name), "-o", str(target)])
         return str(target)
 
