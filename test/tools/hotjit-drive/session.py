@@ -480,6 +480,7 @@ class Session:
             if line == self.MARK:
                 self.gdb_done += 1
             elif line.strip():
+                self.gdb_lines.append(line)
                 self.say("gdb: " + line)
 
     def do_debug(self, words):
@@ -493,16 +494,22 @@ class Session:
                 start_new_session=True)
             Reader(self.gdb.stdout, "gdb", self.queue)
             self.gdb_asked = self.gdb_done = 0
+            self.gdb_lines = []
         command = "info inferiors" if words == ["attach"] else " ".join(words)
         self.ask_gdb(command)
         self.do_debug_wait([])
 
     def do_debug_go(self, words):
+        self.gdb_lines = []
         self.ask_gdb(" ".join(words) or "continue")
 
     def do_debug_wait(self, _):
         self.wait(lambda: self.gdb_done == self.gdb_asked
                   or "gdb" in self.ended, "gdb")
+
+    def do_debug_expect(self, words):
+        self.wait(lambda: any(words[0] in line for line in self.gdb_lines)
+                  or "gdb" in self.ended, f"gdb saying {words[0]}")
 
     def do_debug_interrupt(self, _):
         self.gdb.send_signal(signal.SIGINT)
