@@ -212,19 +212,25 @@ static void *agent_thread(void *unused) {
   return NULL;
 }
 
+/* A program may be in a constructor of a library that is being loaded: then it
+   holds the loader's lock, which loading the engine waits for. Rather than hang
+   it goes on after this long. */
+#define LOADING_PATIENCE_SECONDS 2
+
+static struct timespec patience(void) {
+  struct timespec until;
+  clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_sec += LOADING_PATIENCE_SECONDS;
+  return until;
+}
+
 /* -- fork ---------------------------------------------------------------- */
 
-/* A program may fork in a constructor of a library that is being loaded: then
-   it holds the loader's lock, which loading the engine waits for. Rather than
-   hang, such a child takes the risk of an inherited lock after this long. */
-#define FORK_PATIENCE_SECONDS 2
-
+/* Zero: a child takes the risk of an inherited lock. */
 static _Thread_local int forker_holds_loading;
 
 static void fork_prepare(void) {
-  struct timespec until;
-  clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_sec += FORK_PATIENCE_SECONDS;
+  struct timespec until = patience();
   forker_holds_loading =
       pthread_mutex_clocklock(&loading, CLOCK_MONOTONIC, &until) == 0;
   if (hotjit_agent_current_state() == HOTJIT_AGENT_ON && engine.fork_prepare)
@@ -294,8 +300,21 @@ int hotjit_agent_start(const hotjit_options *given, int wait) {
   return result;
 }
 
-int hotjit_agent_stop(const char *why) {
-  enum hotjit_agent_state before = hotjit_agent_current_state();
+/* Waits until the engine is loaded, if it is to be. Zero: it takes too long. */
+static int wait_until_loaded(void) {
+  struct timespec until = patience();
+  int failed = pthread_mutex_clocklock(&loading, CLOCK_MONOTONIC, &until);
+  if (failed)
+    return 0;
+  while (hotjit_agent_current_state() == HOTJIT_AGENT_STARTING && !failed)
+    failed = pthread_cond_clockwait(&loaded, &loading, CLOCK_MONOTONIC, &until);
+  pthread_mutex_unlock(&loading);
+  return !failed;
+}
+
+/* *idle: the thread of the agent ends by itself. */
+static int stop(const char *why, int *idle) {
+  enum hotjit_agent_state before;
   int was_started;
   pthread_mutex_lock(&loading); /* not in the middle of loading */
   before = hotjit_agent_current_state();
@@ -305,10 +324,29 @@ int hotjit_agent_stop(const char *why) {
   pthread_mutex_unlock(&loading);
   if (!was_started)
     return HOTJIT_OFF;
-  hotjit_agent_end_jobs();
+  *idle = hotjit_agent_end_jobs();
   if (engine.stop)
     engine.stop(why);
   return HOTJIT_OK;
+}
+
+int hotjit_agent_stop(const char *why) {
+  int idle;
+  wait_until_loaded();
+  return stop(why, &idle);
+}
+
+void hotjit_agent_leave(const char *why) {
+  int idle;
+  enum hotjit_agent_state now = hotjit_agent_current_state();
+  if (now == HOTJIT_AGENT_OFF || now == HOTJIT_AGENT_ENDED)
+    return;
+  /* From a job it would wait for itself. */
+  if (hotjit_agent_in_callback() ||
+      pthread_equal(pthread_self(), thread_of_agent))
+    return;
+  if (wait_until_loaded() && stop(why, &idle) == HOTJIT_OK && idle)
+    pthread_join(thread_of_agent, NULL);
 }
 
 __attribute__((constructor)) static void start_if_asked(void) {

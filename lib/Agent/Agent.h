@@ -108,6 +108,9 @@ const struct hotjit_engine_api *hotjit_agent_engine(void);
 int hotjit_agent_start(const hotjit_options *given, int wait);
 /* HOTJIT_OFF: it was not on. `why`, if not null, is told. */
 int hotjit_agent_stop(const char *why);
+/* The same, and waits until no thread of hotjit is there that can end: what
+   comes now would harm it. Any thread. */
+void hotjit_agent_leave(const char *why);
 /* Why the state is BROKEN; never null. */
 const char *hotjit_agent_why_broken(void);
 

@@ -105,6 +105,8 @@ void Engine::runSession() {
   Compiles.reset();
   Callbacks.reset();
   TheSession.reset();
+  if (Passes)
+    Passes->endThreads();
   Socket.reset();
 }
 

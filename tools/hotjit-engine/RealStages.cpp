@@ -41,6 +41,11 @@ void RealStages::setCacheLimit(size_t Bytes) {
   Compiles->setLimit(Bytes);
 }
 
+void RealStages::endThreads() {
+  Compiles.reset(); // It uses the watch.
+  Watch.reset();
+}
+
 std::shared_ptr<Compiler> RealStages::compiler() {
   std::lock_guard<std::mutex> Lock(M);
   return Compiles;

@@ -23,6 +23,9 @@ public:
   /// anything else: for tests.
   bool ChecksBodies = false;
   void setCacheLimit(size_t Bytes);
+  /// Ends its threads. Nothing may be compiled or linked any more; what is live
+  /// stays.
+  void endThreads();
   /// Of one compile, and of one generation's code.
   CompilerLimits Limits;
 

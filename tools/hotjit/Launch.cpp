@@ -236,8 +236,10 @@ void Launch::connect() {
     Listening = true;
     Expected<wire::LogReply> Log =
         V ? wire::parse<wire::LogReply>(*V, "log") : V.takeError();
-    if (!Log)
-      return say(fmt::format("[hotjit] off: {}\n", toString(Log.takeError())));
+    if (!Log) {
+      WhyNoPast = toString(Log.takeError());
+      return;
+    }
     for (const wire::Event &E : Log->Events)
       show(E);
   };
@@ -267,6 +269,8 @@ void Launch::checkLostConnection() {
   LostAt.reset();
   if (IsOff) // and said why
     return;
+  if (!WhyNoPast.empty())
+    return say(fmt::format("[hotjit] off: {}\n", WhyNoPast));
   say("[hotjit] off: the program has closed its socket (a program that it "
       "executes in its place starts without hotjit)\n");
 }

@@ -76,6 +76,7 @@ private:
   std::unique_ptr<wire::Client> Socket;
   bool Listening = false; ///< the past has been shown: events go on from there
   bool IsOff = false;     ///< the engine has turned itself off
+  std::string WhyNoPast;  ///< the answer to `log` was an error
   std::optional<int64_t> LostAt; ///< milliseconds: the socket was closed
 };
 
