@@ -4,8 +4,10 @@
 // until there are none: `settled`.
 //
 // A body may be left twice (edit, undo, edit): each time is a line of its own.
-// One that a step makes current again is no longer old, and its frames are
-// forgotten.
+// So is each edit of a function whose frames are in a body that an earlier edit
+// left: a main loop that never returns runs none of its edits, and "live" would
+// be a lie. A body that a step makes current again is no longer old, and its
+// frames are forgotten.
 
 #include "Session/State.h"
 #include "Support/FmtSupport.h"
@@ -28,16 +30,30 @@ const ProjectUnit *Session::unitOf(StringRef Id) const {
   return nullptr;
 }
 
-/// The bodies that these functions lead to now.
+/// The bodies that these functions lead to now, and those that they led to
+/// before and that are not done.
 std::vector<Session::LeftBody>
 Session::bodiesOf(const std::vector<Switched> &Functions) const {
   std::vector<LeftBody> Bodies;
-  for (const Switched &F : Functions)
+  for (const Switched &F : Functions) {
     Bodies.push_back({F, Around.Passes.bodyOf(F.Identity)});
+    for (const PendingFunction &P : Pending)
+      if (P.Body.Of.Identity == F.Identity)
+        for (AddrRange Piece : P.Body.Pieces)
+          if (!is_contained(Bodies.back().Pieces, Piece))
+            Bodies.back().Pieces.push_back(Piece);
+  }
   return Bodies;
 }
 
-/// Looks for the frames of each.
+/// What calls reach is not old.
+void Session::forgetCurrent(LeftBody &Body) const {
+  std::vector<AddrRange> Now = Around.Passes.bodyOf(Body.Of.Identity);
+  erase_if(Body.Pieces,
+           [&](AddrRange Piece) { return is_contained(Now, Piece); });
+}
+
+/// Looks for the frames of each. Pieces that have none are done with.
 void Session::findFrames(std::vector<PendingFunction> &Functions) const {
   std::vector<AddrRange> Ranges;
   std::vector<PendingFunction *> Of;
@@ -52,8 +68,12 @@ void Session::findFrames(std::vector<PendingFunction> &Functions) const {
       Of.push_back(&F);
     }
   }
+  for (PendingFunction &F : Functions)
+    F.Body.Pieces.clear();
   for (FrameHit &Hit : Around.Passes.findFrames(Ranges)) {
     PendingFunction &F = *Of[Hit.Range];
+    if (!is_contained(F.Body.Pieces, Ranges[Hit.Range]))
+      F.Body.Pieces.push_back(Ranges[Hit.Range]);
     // The line of the call, not of what comes after it.
     ProgramAddr At = Hit.GoesOnAt + (Hit.Called ? int64_t(-1) : 0);
     auto [Place, IsNew] = Known.try_emplace(Hit.GoesOnAt);
@@ -167,9 +187,12 @@ Event Session::stepped(Event::Kind What, unsigned Generation,
     E.Switched.push_back(Body.Of.Function.Name);
   for (const auto &[File, Status] : Ahead)
     E.Files.push_back(File);
-  llvm::erase_if(Pending, [&](const PendingFunction &F) {
-    return Around.Passes.bodyOf(F.Body.Of.Identity) == F.Body.Pieces;
-  });
+  for (PendingFunction &F : Pending)
+    forgetCurrent(F.Body);
+  llvm::erase_if(
+      Pending, [](const PendingFunction &F) { return F.Body.Pieces.empty(); });
+  for (LeftBody &Body : Left)
+    forgetCurrent(Body);
   size_t Before = Pending.size();
   lookAtStacks(std::move(Left));
   for (const PendingFunction &F : ArrayRef(Pending).drop_front(Before))

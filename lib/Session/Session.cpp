@@ -673,6 +673,12 @@ SessionStatus Session::status() {
                            Of ? Of->Unit.Path : Key.first, Function.second});
   }
   for (const PendingFunction &P : Pending) {
+    // Edited again and again: the last edit's line is the one that holds.
+    if (any_of(ArrayRef(Pending).drop_front(&P - Pending.data() + 1),
+               [&](const PendingFunction &Later) {
+                 return Later.Body.Of.Identity == P.Body.Of.Identity;
+               }))
+      continue;
     S.Pending.push_back(P.Body.Of.Function.Name);
     append_range(S.PendingFrames, P.Frames);
   }

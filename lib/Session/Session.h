@@ -262,6 +262,7 @@ private:
   // Frames of bodies that calls do not reach any more, in Frames.cpp.
   const ProjectUnit *unitOf(llvm::StringRef Id) const;
   std::vector<LeftBody> bodiesOf(const std::vector<Switched> &Functions) const;
+  void forgetCurrent(LeftBody &Body) const;
   std::vector<std::string> lookAtStacks(std::vector<LeftBody> Left);
   void findFrames(std::vector<PendingFunction> &Functions) const;
   static void markPending(Verdict &V, const std::string &Where);

@@ -40,7 +40,8 @@ struct Session::Live {
   std::vector<Switched> Functions;
 };
 
-/// A body that calls do not reach any more.
+/// A body that calls do not reach any more, with those before it that have
+/// frames still.
 struct Session::LeftBody {
   Switched Of;
   std::vector<AddrRange> Pieces;

@@ -154,7 +154,7 @@ static std::string functionsOf(const Event &E, VerdictKind K,
   for (const auto &[File, Names] : ArrayRef(ByFile).drop_front(Shown.size()))
     Others += Names.size();
   if (Others)
-    Text += fmt::format("; and {} in {} more files", Others,
+    Text += fmt::format("; and {} more in {} other files", Others,
                         ByFile.size() - Shown.size());
   return Text;
 }

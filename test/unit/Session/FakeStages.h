@@ -211,6 +211,7 @@ public:
     return {{Begin, Begin + 16}};
   }
   std::optional<ProgramAddr> Runs; ///< on a stack
+  std::optional<AddrRange> InBody; ///< FunctionOnStack: in this one only
   std::optional<SourcePlace> lineAt(const ImageUnit *, ProgramAddr) override {
     return SourcePlace{"/p/a.c", 7};
   }
@@ -225,12 +226,18 @@ public:
         return {{I, 42, "main"}};
     if (Ranges.empty() || !FunctionOnStack)
       return {};
-    FrameHit Hit;
-    Hit.Thread = 42;
-    Hit.ThreadName = "worker";
-    Hit.Depth = 3;
-    Hit.GoesOnAt = Ranges[0].Begin + 4;
-    return {Hit};
+    std::vector<FrameHit> Hits;
+    for (size_t I = 0; I != Ranges.size(); ++I) {
+      if (InBody ? Ranges[I] != *InBody : I != 0)
+        continue;
+      FrameHit &Hit = Hits.emplace_back();
+      Hit.Range = I;
+      Hit.Thread = 42;
+      Hit.ThreadName = "worker";
+      Hit.Depth = 3;
+      Hit.GoesOnAt = Ranges[I].Begin + 4;
+    }
+    return Hits;
   }
   size_t memoryUsed() override { return 0; }
   size_t memorySuperseded() override { return 0; }

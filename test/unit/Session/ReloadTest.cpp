@@ -350,6 +350,33 @@ TEST_F(SessionTest, AFunctionOnAStackIsPendingUntilItSettles) {
   EXPECT_FALSE(S->nextWake());
 }
 
+// B40: a main loop runs in the body that it was built with, whatever is edited.
+TEST_F(SessionTest, AnEditOfAFunctionThatIsPendingIsPendingToo) {
+  Program.FunctionOnStack = true;
+  Program.InBody = Program.bodyOf(ProgramAddr(0x1000))[0];
+  for (const char *Text : {"a2", "a3", "a4"}) {
+    save("/p/a.c", Text);
+    settle();
+    ASSERT_EQ(Told.back().What, Kind::Reloaded);
+    EXPECT_EQ(Told.back().Verdicts[0].Kind, VerdictKind::Pending);
+    EXPECT_EQ(S->status().Pending, std::vector<std::string>{"f"});
+  }
+  // Undo of the last leads to a2's and a3's code, which have no frames.
+  llvm::Expected<Event> E = S->undo();
+  ASSERT_TRUE(bool(E));
+  ASSERT_EQ(E->Verdicts.size(), 1u);
+  // Where the frames are again.
+  ASSERT_TRUE(bool(S->undo()));
+  ASSERT_TRUE(bool(S->undo()));
+  EXPECT_TRUE(S->status().Pending.empty());
+  ASSERT_TRUE(bool(S->redo()));
+  EXPECT_EQ(S->status().Pending, std::vector<std::string>{"f"});
+  Program.FunctionOnStack = false;
+  Told.clear();
+  settle();
+  EXPECT_EQ(kinds(), "settled");
+}
+
 TEST_F(SessionTest, ManualTriggerWaitsToBeAsked) {
   SessionOptions Options;
   Options.Manual = true;

@@ -132,7 +132,7 @@ TEST(Render, FunctionsOfManyFilesAreCounted) {
     E.Verdicts.push_back(verdict(VerdictKind::Live, "g", File));
   }
   EXPECT_EQ(render(E), "[hotjit] #1 live: a.c: f, g; b.c: f, g; c.c: f, g; "
-                       "d.c: f, g; and 4 in 2 more files\n");
+                       "d.c: f, g; and 4 more in 2 other files\n");
 }
 
 TEST(Render, RefusedHasALineForEachReason) {
