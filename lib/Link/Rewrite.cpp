@@ -40,6 +40,7 @@
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Transforms/IPO/GlobalDCE.h"
+#include "llvm/Transforms/IPO/StripSymbols.h"
 #include <set>
 
 using namespace hotjit;
@@ -553,6 +554,10 @@ void Rewriter::dropUnused() {
   Builder.registerLoopAnalyses(Loops);
   Builder.crossRegisterProxies(Loops, Functions, Components, Modules);
   GlobalDCEPass().run(M, Modules);
+  // A variable without a place would hide the program's from a debugger. Edited
+  // bodies that were compiled alone name no others.
+  if (Unit.New->Whole)
+    StripDeadDebugInfoPass().run(M, Modules);
 }
 
 /// What would make JITLink fail, or worse, link something else.
