@@ -136,10 +136,13 @@ static Expected<Entry> readEntry(const json::Value &Value, StringRef Place) {
 }
 
 /// True for commands that only preprocess or list dependencies: build systems
-/// ask such things about files that another entry compiles.
-static bool isWithoutCode(llvm::ArrayRef<std::string> Command) {
+/// ask such things about files that another entry compiles. And for those that
+/// Clang's driver runs itself, with a temporary file: bear lists them beside
+/// the driver's own.
+static bool isBesideAnother(llvm::ArrayRef<std::string> Command) {
   return llvm::any_of(Command, [](StringRef Word) {
-    return Word == "-E" || Word == "-M" || Word == "-MM";
+    return Word == "-E" || Word == "-M" || Word == "-MM" || Word == "-cc1" ||
+           Word == "-cc1as";
   });
 }
 
@@ -152,7 +155,7 @@ static bool isCOrCXX(StringRef Language) {
 /// command that does not name the file.
 static std::optional<TranslationUnit> makeUnit(const FileSystem &FS,
                                                const Entry &E) {
-  if (isWithoutCode(E.Command))
+  if (isBesideAnother(E.Command))
     return std::nullopt;
   TranslationUnit Unit;
   Unit.Path = realPath(FS, E.Directory, E.File);
@@ -238,7 +241,7 @@ CompileCommands::find(const FileSystem &FS,
     Level = std::move(Parents);
   }
   return makeError("no {} in {} or in \"build\" there; give its folder with "
-                   "--build-dir",
+                   "--build-dir, or have one written: bear -- make",
                    FileName, llvm::join(LookedAt, ", "));
 }
 
