@@ -47,6 +47,7 @@ enum class Reason : unsigned {
   NotLoaded = 2009,
   Declined = 2010,
   CallbackFailed = 2011,
+  OtherHeaders = 2012,
 };
 std::string codeOf(Reason R); ///< "HJ1402"
 

@@ -3,6 +3,7 @@
 // thing that goes wrong; the program then never knows that we tried.
 
 #include "Project/CommandChange.h"
+#include "Session/Startup.h"
 #include "Session/State.h"
 #include "Support/Error.h"
 #include "Support/FmtSupport.h"
@@ -72,6 +73,24 @@ bool Session::askForWhole(Attempt &A) {
   return IsPartial;
 }
 
+/// Asked of units that run as they were built: later texts may well read other
+/// files.
+std::vector<Verdict> Session::otherHeadersOf(const Attempt &A) const {
+  const TextSnapshot &Built = Generations.front().Texts;
+  std::vector<Verdict> Result;
+  for (const UnitWork &W : A.Work) {
+    const ProjectUnit &U = Units[W.Unit];
+    // What this compile has found has no live text yet.
+    if (all_of(U.Files, [&](const std::string &File) {
+          std::shared_ptr<const SourceText> Text = A.LiveTexts.find(File);
+          return !Text || Text == Built.find(File);
+        }))
+      if (std::optional<Verdict> V = otherHeaders(Around.Files, U, *W.Old))
+        Result.push_back(std::move(*V));
+  }
+  return Result;
+}
+
 /// No event: A is Ready, or to be compiled once more.
 std::optional<Event> Session::run(Attempt &A) {
   // A unit without a command, or newer than the program, ends it here: what
@@ -87,6 +106,9 @@ std::optional<Event> Session::run(Attempt &A) {
     return fail(A, "compile", "the new text does not compile");
   if (!A.CannotCompile.empty())
     return fail(A, "compile", A.CannotCompile);
+
+  if (std::vector<Verdict> Other = otherHeadersOf(A); !Other.empty())
+    return refuse(A, std::move(Other));
 
   // Decide. A plan says for each function and variable what happens; a refusal
   // says every reason.

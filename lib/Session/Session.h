@@ -257,6 +257,7 @@ private:
   Event refuse(Attempt &A, std::vector<Verdict> Verdicts);
   Event fail(Attempt &A, std::string Stage, std::string Message);
   std::vector<Verdict> problemsOf(const Attempt &A) const;
+  std::vector<Verdict> otherHeadersOf(const Attempt &A) const;
   void adopt(const Plan &P, const StagedGeneration &Staged, Live &Next) const;
 
   // Frames of bodies that calls do not reach any more, in Frames.cpp.

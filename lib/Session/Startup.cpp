@@ -123,6 +123,50 @@ static std::optional<ProjectUnit> makeUnit(const ImageUnit &Built,
   return U;
 }
 
+/// Each compiler has some of its own, under the same names.
+static bool isOfCompiler(StringRef Path) {
+  return Path.contains("/lib/gcc/") || Path.contains("/lib/clang/");
+}
+
+std::optional<Verdict> hotjit::otherHeaders(const FileSystem &FS,
+                                            const ProjectUnit &Unit,
+                                            const CompiledUnit &AsBuilt) {
+  if (!Unit.Built || Unit.Added)
+    return std::nullopt;
+  StringSet<> Read, Built;
+  for (const std::string &File : AsBuilt.Files)
+    Read.insert(File);
+  for (const ImageSource &S : Unit.Built->Sources)
+    Built.insert(S.Path);
+  StringMap<StringRef> Missing; // by the name without folders
+  for (const ImageSource &S : Unit.Built->Sources)
+    if (sys::path::is_absolute(S.Path) && !Read.contains(S.Path) &&
+        !isOfCompiler(S.Path))
+      Missing[sys::path::filename(S.Path)] = S.Path;
+  for (const std::string &File : AsBuilt.Files) {
+    auto It = Missing.find(sys::path::filename(File));
+    if (It == Missing.end() || Built.contains(File) || isOfCompiler(File))
+      continue;
+    // Of the system's own, versions that fit each other may lie beside.
+    if (isSystemFile(File) && isSystemFile(It->second))
+      continue;
+    Expected<FileStatus> Status = FS.status(It->second);
+    if (!Status) {
+      consumeError(Status.takeError()); // Moved, not passed over.
+      continue;
+    }
+    return problem(
+        Unit, Reason::OtherHeaders,
+        fmt::format("it is compiled with {} here, and was built with {}: "
+                    "variables that say where headers are (CPATH, "
+                    "C_INCLUDE_PATH, CPLUS_INCLUDE_PATH) differ; start the "
+                    "program where it is built, or name the folder in the "
+                    "command",
+                    File, It->second));
+  }
+  return std::nullopt;
+}
+
 /// Units of which the program has code and no debug info: the symbol table
 /// names their files, without folders. A compile database may be about many
 /// programs; a file of which a unit with debug info has the name is taken for

@@ -44,6 +44,14 @@ llvm::Expected<FoundUnits> findUnits(const FileSystem &FS, const Image &Program,
                                      llvm::ArrayRef<size_t> Modules,
                                      Saves &Known);
 
+/// Why no edit of Unit can go live if it is compiled with other headers than it
+/// was built with, though with the same command: the environment says where
+/// headers are, too. AsBuilt: compiled here from the texts of the build. Only
+/// of headers that debug info names.
+std::optional<Verdict> otherHeaders(const FileSystem &FS,
+                                    const ProjectUnit &Unit,
+                                    const CompiledUnit &AsBuilt);
+
 /// The units of Commands that belong to the program and that it was not built
 /// from: they are not among the files that were Listed at its start. Makes them
 /// known to Program, and keeps their texts in Known. Notes say which files do

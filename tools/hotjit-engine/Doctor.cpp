@@ -181,8 +181,8 @@ struct Sums {
 } // namespace
 
 /// Error: the program's debug info cannot be read.
-static Error checkFunctions(const Project &P, const Image &Program, Checkup &C,
-                            Sums &S) {
+static Error checkFunctions(const FileSystem &FS, Project &P,
+                            const Image &Program, Checkup &C, Sums &S) {
   TextSnapshot Texts = P.Known.texts();
   Texts = Texts.with(P.Found.Superseded);
   Expected<std::vector<Compiled>> Compiles = compileAll(P.Found.Units, Texts);
@@ -190,7 +190,10 @@ static Error checkFunctions(const Project &P, const Image &Program, Checkup &C,
     return Compiles.takeError();
   std::vector<Compiled> &Results = *Compiles;
   for (size_t I = 0; I != Results.size(); ++I) {
-    const ProjectUnit &U = P.Found.Units[I];
+    ProjectUnit &U = P.Found.Units[I];
+    if (Results[I].Unit && !U.Problem)
+      if ((U.Problem = otherHeaders(FS, U, *Results[I].Unit)))
+        Results[I].Unit.reset();
     CheckedUnit Checked = checkedUnit(U, Program);
     if (Checked.Problem.empty())
       Checked.Problem = Results[I].Problem;
@@ -384,7 +387,7 @@ static Error examine(const hotjit_doctor_question &Question, Checkup &C) {
   noteUnreadable(**Program, C);
   C.System.push_back(checkWatching(Time, *P));
   Sums S;
-  if (Error E = checkFunctions(*P, **Program, C, S))
+  if (Error E = checkFunctions(Files, *P, **Program, C, S))
     return E;
   advise(C, S);
   // Every edit of every function would end there.
