@@ -302,9 +302,68 @@ void hotjit::renumberStaticLocals(llvm::Module &M) {
   }
 }
 
+//===-- What throws -------------------------------------------------------===//
+
+namespace {
+
+/// Finds the functions of a module that no exception can leave. Two that call
+/// each other throw nothing if nothing else that they call does.
+class Throwing {
+public:
+  Throwing(const llvm::Module &M, const CompiledUnit *Known);
+  bool mayThrow(const llvm::Function &F) const { return Found.contains(&F); }
+
+private:
+  void lookAt(const llvm::Function &F, const CompiledUnit *Known);
+
+  llvm::SmallPtrSet<const llvm::Function *, 32> Found;
+  llvm::DenseMap<const llvm::Function *,
+                 llvm::SmallVector<const llvm::Function *, 4>>
+      Callers;
+};
+
+} // namespace
+
+Throwing::Throwing(const llvm::Module &M, const CompiledUnit *Known) {
+  for (const llvm::Function &F : M)
+    if (!F.isDeclaration() && !F.doesNotThrow())
+      lookAt(F, Known);
+  llvm::SmallVector<const llvm::Function *, 32> Work(Found.begin(),
+                                                     Found.end());
+  while (!Work.empty())
+    for (const llvm::Function *Caller : Callers.lookup(Work.pop_back_val()))
+      if (Found.insert(Caller).second)
+        Work.push_back(Caller);
+}
+
+void Throwing::lookAt(const llvm::Function &F, const CompiledUnit *Known) {
+  // Where nothing resumes, what is caught is caught for good.
+  bool Resumes = llvm::any_of(llvm::instructions(F), [](const auto &I) {
+    return llvm::isa<llvm::ResumeInst>(I);
+  });
+  for (const llvm::Instruction &I : llvm::instructions(F)) {
+    const auto *Call = llvm::dyn_cast<llvm::CallBase>(&I);
+    if (!Call || Call->doesNotThrow() ||
+        (llvm::isa<llvm::InvokeInst>(Call) && !Resumes))
+      continue;
+    const llvm::Value *To = Call->getCalledOperand()->stripPointerCasts();
+    if (const auto *A = llvm::dyn_cast<llvm::GlobalAlias>(To))
+      To = A->getAliaseeObject();
+    const auto *Callee = llvm::dyn_cast<llvm::Function>(To);
+    const CompiledFunction *Was = Callee && Callee->isDeclaration() && Known
+                                      ? Known->findFunction(Callee->getName())
+                                      : nullptr;
+    if (Callee && !Callee->isDeclaration())
+      Callers[Callee].push_back(&F);
+    else if (!Was || !Was->ThrowsNothing)
+      Found.insert(&F);
+  }
+}
+
 //===-- The unit's symbols ------------------------------------------------===//
 
-static CompiledFunction describe(llvm::Function &F, Fingerprinter &Prints) {
+static CompiledFunction describe(llvm::Function &F, Fingerprinter &Prints,
+                                 const Throwing &Throws) {
   CompiledFunction C;
   C.Symbol = F.getName().str();
   C.Linkage = linkageOf(F);
@@ -313,6 +372,7 @@ static CompiledFunction describe(llvm::Function &F, Fingerprinter &Prints) {
   C.Variadic = F.isVarArg();
   C.NoReturn = F.doesNotReturn();
   C.NoUnwind = F.doesNotThrow();
+  C.ThrowsNothing = !Throws.mayThrow(F);
   C.AddressTaken = isAddressTaken(F);
   C.AlwaysInline = F.hasFnAttribute(llvm::Attribute::AlwaysInline);
   C.HasStackArguments = mayHaveStackArguments(F);
@@ -332,8 +392,9 @@ static CompiledFunction describe(llvm::Function &F, Fingerprinter &Prints) {
 /// A second name of a function: no body of its own.
 static CompiledFunction describeAlias(llvm::GlobalAlias &A,
                                       llvm::Function &Target,
-                                      Fingerprinter &Prints) {
-  CompiledFunction C = describe(Target, Prints);
+                                      Fingerprinter &Prints,
+                                      const Throwing &Throws) {
+  CompiledFunction C = describe(Target, Prints, Throws);
   C.Symbol = A.getName().str();
   C.Linkage = linkageOf(A);
   C.AddressTaken = isAddressTaken(A);
@@ -380,13 +441,14 @@ static CompiledVariable describe(llvm::GlobalVariable &V,
 }
 
 void hotjit::collectCodeFacts(llvm::Module &M, Fingerprinter &Prints,
-                              CompiledUnit &Unit) {
+                              const CompiledUnit *Known, CompiledUnit &Unit) {
+  const Throwing Throws(M, Known);
   for (llvm::Function &F : llvm::make_early_inc_range(M))
     if (!F.isDeclaration())
-      Unit.Functions.push_back(describe(F, Prints));
+      Unit.Functions.push_back(describe(F, Prints, Throws));
   for (llvm::GlobalAlias &A : M.aliases())
     if (auto *F = llvm::dyn_cast<llvm::Function>(A.getAliaseeObject()))
-      Unit.Functions.push_back(describeAlias(A, *F, Prints));
+      Unit.Functions.push_back(describeAlias(A, *F, Prints, Throws));
   for (llvm::GlobalIFunc &I : M.ifuncs())
     Unit.Functions.push_back(describeIFunc(I));
   for (llvm::GlobalVariable &V : llvm::make_early_inc_range(M.globals()))

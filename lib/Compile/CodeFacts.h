@@ -13,9 +13,9 @@ namespace hotjit {
 void renumberStaticLocals(llvm::Module &M);
 
 /// Sets what the IR tells of the functions and variables that M defines;
-/// sorted by symbol.
+/// sorted by symbol. Known tells of functions without a body in M; may be null.
 void collectCodeFacts(llvm::Module &M, Fingerprinter &Prints,
-                      CompiledUnit &Unit);
+                      const CompiledUnit *Known, CompiledUnit &Unit);
 
 /// By code or data of its module, not by a call.
 bool isAddressTaken(const llvm::GlobalValue &F);

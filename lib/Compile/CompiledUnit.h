@@ -55,6 +55,10 @@ struct CompiledFunction {
   /// Declared, or seen by Clang, to throw nothing: callers in the unit may have
   /// no landing pads.
   bool NoUnwind = false;
+  /// No exception leaves it, as a compiler can see that looks at callees first:
+  /// GCC, at -O0 too. Of what was not compiled with an edit it may be out of
+  /// date, and true where it is false.
+  bool ThrowsNothing = false;
   bool AddressTaken = false; ///< by code or data of this unit, not by a call
   bool AlwaysInline = false;
   bool Constructor = false; ///< __attribute__((constructor)) or destructor

@@ -32,7 +32,7 @@ void UnitConsumer::HandleTranslationUnit(clang::ASTContext &Context) {
   llvm::Module &M = *Code->GetModule();
   renumberStaticLocals(M);
   Fingerprinter Prints(M);
-  collectCodeFacts(M, Prints, Run.Unit);
+  collectCodeFacts(M, Prints, /*Known=*/nullptr, Run.Unit);
   UnitDecls Decls{Context, *Code, Run.Files};
   llvm::StringSet<> MayInitialize = addDeclFacts(Decls, Run.Unit, Tags);
   assignInitializers(M, MayInitialize, Prints, Run.Unit);

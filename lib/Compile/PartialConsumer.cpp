@@ -323,7 +323,7 @@ void PartialConsumer::HandleTranslationUnit(clang::ASTContext &C) {
   if (!checkDeclarations(M) || !checkThreadInits(M))
     return;
   Fingerprinter Prints(M);
-  collectCodeFacts(M, Prints, Run.Unit);
+  collectCodeFacts(M, Prints, &Plan.Old, Run.Unit);
   UnitDecls Decls{C, *Code, Run.Files};
   addDeclFacts(Decls, Run.Unit, Tags);
   collectTypeFacts(Decls, Tags, Run.Unit);

@@ -16,7 +16,8 @@
 // Without optimization a function is a black box, with three exceptions: a
 // caller that holds an inlined copy (always_inline), a caller of something that
 // has no entry to redirect, and a caller of something that threw nothing and
-// now may: compilers leave landing pads out even at -O0.
+// now may: compilers leave landing pads out even at -O0. Then that caller may
+// throw as well, and its callers go along.
 
 #include "Diff/Judge.h"
 #include "fmt/format.h"
@@ -260,10 +261,17 @@ static bool isAlwaysInline(const UnitCase &Unit, StringRef Symbol) {
   return (Old && Old->AlwaysInline) || (New && New->AlwaysInline);
 }
 
+/// GCC comes to callees first and sees of more functions than Clang that they
+/// throw nothing.
+static bool threwNothing(const UnitCase &Unit, const CompiledFunction &F) {
+  return F.NoUnwind ||
+         (Unit.Built.unit().By == Producer::GCC && F.ThrowsNothing);
+}
+
 static bool startsToThrow(const UnitCase &Unit, StringRef Symbol) {
   const CompiledFunction *Old = Unit.Old.findFunction(Symbol);
   const CompiledFunction *New = Unit.New.findFunction(Symbol);
-  return Old && New && Old->NoUnwind && !New->NoUnwind;
+  return Old && New && threwNothing(Unit, *Old) && !threwNothing(Unit, *New);
 }
 
 static bool hasNoEntry(const UnitCase &Unit, StringRef Symbol) {
@@ -317,6 +325,8 @@ SwappedSet hotjit::swappedTogether(const UnitCase &Unit) {
   std::set<std::string> NeverSwapped = initializersOf(Unit.New);
   NeverSwapped.merge(initializersOf(Unit.Old));
   std::set<std::string> InThreads = threadInitializersOf(Unit.New);
+  // What was not edited throws now because of what it calls.
+  llvm::StringSet<> Throws;
   while (!Queue.empty()) {
     std::string Symbol = std::move(Queue.front());
     Queue.pop_front();
@@ -336,8 +346,13 @@ SwappedSet hotjit::swappedTogether(const UnitCase &Unit) {
       }
     };
     Take(U.holding(Symbol), "it holds an inlined copy");
-    if (startsToThrow(Unit, Symbol))
+    if (Throws.contains(Symbol) || startsToThrow(Unit, Symbol)) {
+      for (StringRef User : U.naming(Symbol))
+        if (const CompiledFunction *Old = Unit.Old.findFunction(User);
+            Old && threwNothing(Unit, *Old) && !Swapped.contains(User.str()))
+          Throws.insert(User);
       Take(U.naming(Symbol), "it may have no landing pads");
+    }
     if (isAlwaysInline(Unit, Symbol))
       Take(U.naming(Symbol), "it holds an inlined copy");
     if (isOptimized(Unit))
