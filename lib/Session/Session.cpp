@@ -226,7 +226,9 @@ void Session::begin(std::vector<std::string> Changed, Nanoseconds EventTime,
       E.Files = Changed;
     tell(std::move(E));
   }
-  for (size_t Unit : unitsToCompile(A->Files))
+  std::vector<size_t> ToCompile = unitsToCompile(A->Files);
+  putWhatRunsFirst(ToCompile);
+  for (size_t Unit : ToCompile)
     A->Work.emplace_back().Unit = Unit;
   InFlight = A;
   startCompiling(*A);

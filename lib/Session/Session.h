@@ -216,7 +216,9 @@ private:
 
   // Ahead of edits, in Warming.cpp.
   void warm(size_t Unit);
+  std::set<size_t> unitsThatRun(llvm::ArrayRef<size_t> Among) const;
   void warmWhatRuns();
+  void putWhatRunsFirst(std::vector<size_t> &ToCompile) const;
   std::shared_ptr<WarmUp> beginWarmUp(size_t Unit);
   std::function<void()> restOf(size_t Unit, std::shared_ptr<WarmUp> W);
   void waitAhead(const WarmUp &W, std::shared_ptr<CompiledUnit> Facts);

@@ -7,6 +7,8 @@
 
 #include "Session/State.h"
 #include "llvm/ADT/STLExtras.h"
+#include <algorithm>
+#include <numeric>
 
 using namespace hotjit;
 using namespace llvm;
@@ -24,11 +26,12 @@ void Session::warmUp() {
         [Post = Around.Post, this] { Post([this] { warmWhatRuns(); }); });
 }
 
-/// Of the units that were not worked on last: those with functions on a stack.
-void Session::warmWhatRuns() {
+/// Those of Among that have functions on a stack, in the code that they were
+/// built with.
+std::set<size_t> Session::unitsThatRun(ArrayRef<size_t> Among) const {
   std::vector<AddrRange> Code;
   std::vector<size_t> Of; // a unit for each
-  for (size_t I = WarmAtStart; I < Units.size(); ++I)
+  for (size_t I : Among)
     if (Units[I].Built && !Units[I].Problem && !Units[I].Closed)
       for (AddrRange R : Around.Passes.codeOf(*Units[I].Built)) {
         Code.push_back(R);
@@ -37,11 +40,33 @@ void Session::warmWhatRuns() {
   std::set<size_t> Run;
   for (const FrameHit &Hit : Around.Passes.findFrames(Code))
     Run.insert(Of[Hit.Range]);
-  for (size_t I : Run)
+  return Run;
+}
+
+/// Of the units that were not worked on last.
+void Session::warmWhatRuns() {
+  std::vector<size_t> Others(Units.size() - WarmAtStart);
+  std::iota(Others.begin(), Others.end(), WarmAtStart);
+  for (size_t I : unitsThatRun(Others))
     if (!Generations[Current].Compiled.count(Units[I].Unit.id())) {
       Around.L.debug("{}: runs: compiled ahead", Units[I].Unit.Path);
       warm(I);
     }
+}
+
+// To look at the stacks takes a few milliseconds.
+static constexpr size_t UnitsWorthALook = 8;
+
+/// An edited header of an optimized program: its units are compiled whole.
+void Session::putWhatRunsFirst(std::vector<size_t> &ToCompile) const {
+  auto IsOptimized = [&](size_t I) {
+    return Units[I].Built && Units[I].Built->OptLevel > 0;
+  };
+  if (count_if(ToCompile, IsOptimized) < long(UnitsWorthALook))
+    return;
+  std::set<size_t> Run = unitsThatRun(ToCompile);
+  std::stable_partition(ToCompile.begin(), ToCompile.end(),
+                        [&](size_t I) { return Run.count(I) > 0; });
 }
 
 bool Session::opened(StringRef File) {

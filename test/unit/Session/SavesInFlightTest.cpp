@@ -132,6 +132,26 @@ TEST_F(SessionTest, WhatRunsIsGotReady) {
   EXPECT_EQ(Program.Asked.back(), "warm /p/35.c");
 }
 
+// An edited header of an optimized program.
+TEST_F(SessionTest, WhatRunsIsCompiledFirst) {
+  Paths.clear();
+  for (int I = 10; I != 20; ++I) {
+    Paths.push_back(fmt::format("/p/{}.c", I));
+    FS.write(Paths.back(), "");
+  }
+  FS.write("/p/h.h", "");
+  start({}, {}, "/p/h.h");
+  Program.Runs = Program.codeOf(Built[7])[0].Begin;
+  for (ImageUnit &U : Built)
+    U.OptLevel = 2;
+  save("/p/h.h", "2");
+  Compiles.runAll();
+  ASSERT_EQ(Program.Asked.size(), 20u);
+  EXPECT_EQ(Program.Asked[0], "learn /p/17.c");
+  EXPECT_EQ(Program.Asked[1], "bodies of /p/17.c");
+  EXPECT_EQ(Program.Asked[2], "learn /p/10.c");
+}
+
 // D10: the last text wins, and each request has exactly one verdict.
 TEST_F(SessionTest, ALaterSaveOfTheSameFileSupersedes) {
   save("/p/a.c", "a2");
