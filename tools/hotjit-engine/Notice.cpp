@@ -59,6 +59,7 @@ std::optional<Notice> Notice::of(const Event &E, unsigned Generation) {
   case Event::Kind::Resumed:
   case Event::Kind::Loaded:
   case Event::Kind::Unloaded:
+  case Event::Kind::Crashed: // What is taken back is told as undone.
   case Event::Kind::Off:
     return std::nullopt;
   }
