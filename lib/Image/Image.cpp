@@ -531,6 +531,7 @@ std::vector<AddrRange> Image::codeOf(const ImageUnit &Unit) const {
   std::vector<AddrRange> Code;
   Expected<llvm::DWARFAddressRangesVector> Ranges =
       S->DwarfOf[Unit.Index]->collectAddressRanges();
+  S->DwarfOf[Unit.Index]->clear(); // As in readDetails.
   if (!Ranges) {
     llvm::consumeError(Ranges.takeError()); // Has no code that can be found.
     return {};
@@ -542,7 +543,6 @@ std::vector<AddrRange> Image::codeOf(const ImageUnit &Unit) const {
     if (There.Begin < There.End && M.Text.contains(There.Begin))
       Code.push_back(There);
   }
-  S->DwarfOf[Unit.Index]->clear(); // As in readDetails.
   return Code;
 }
 
