@@ -92,6 +92,7 @@ class Session:
         self.told = collections.Counter()  # events of TOLD, by name
         self.output = []      # lines of the program, all
         self.answers = 0      # how many of them no step has waited for
+        self.held = None      # the launcher's lines while an answer is waited for
         self.ended = set()
         self.last = None
         self.kept = {}
@@ -124,7 +125,10 @@ class Session:
             self.output += item
             self.answers += len(item)
         elif kind == "err":
-            self.say("\n".join(item))
+            if self.held is None:
+                self.say("\n".join(item))
+            else:
+                self.held += item
             for line in item:
                 self.note_line(line)
         elif kind == "event":
@@ -266,7 +270,16 @@ class Session:
         self.do_answer([])
 
     def do_answer(self, _):
-        self.wait(lambda: self.answers > 0 or self.gone(), "an answer")
+        # The program's output and the launcher's come by two pipes. What the
+        # launcher says meanwhile is printed after the answer, or the order would
+        # be another one from run to run.
+        self.held = []
+        try:
+            self.wait(lambda: self.answers > 0 or self.gone(), "an answer")
+        finally:
+            if self.held:
+                self.say("\n".join(self.held))
+            self.held = None
         if not self.answers:
             raise Failed("the program ended instead of answering")
         self.answers -= 1
