@@ -205,6 +205,7 @@ struct CompiledUnit {
   /// Null: a compile must tell.
   const UnitText *textOf(llvm::StringRef File) const;
   UnitCode Code; ///< null after it was taken
+  bool CodeIsTaken = false;
   /// Code holds everything that the unit defines; else the bodies that were
   /// asked for and no others.
   bool Whole = true;

@@ -598,6 +598,7 @@ Expected<RewrittenUnit> hotjit::rewrite(PlannedUnit &Unit, size_t Index,
   Result.Code = std::move(Unit.New->Code);
   if (!Result.Code.Module)
     return makeError("the code of {} has been taken before", Unit.New->Path);
+  Unit.New->CodeIsTaken = true;
   if (Error E = Rewriter(Unit, Index, Around, Result).run())
     return E;
   return Result;

@@ -70,7 +70,10 @@ bool Session::commandsChanged(const FileEvents &Events) {
     if (!Real)
       consumeError(Real.takeError());
   }
-  return IsAbout && readCommands();
+  if (!IsAbout || !readCommands())
+    return false;
+  Tried.erase(Options.CommandsPath);
+  return true;
 }
 
 bool Session::readCommands() {

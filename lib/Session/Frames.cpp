@@ -176,6 +176,8 @@ Event Session::stepped(Event::Kind What, unsigned Generation,
     if (Generations[I].Number == Generation)
       Current = I;
   Warming.clear(); // Of another live text.
+  Tried.clear();
+  TriedWork.clear();
   Waits.reset();
   Ahead.clear();
   for (const std::string &File : dirtyFiles())

@@ -122,7 +122,7 @@ std::optional<Event> Session::run(Attempt &A) {
   if (!Decision)
     return fail(A, "diff", toString(Decision.takeError()));
   if (auto *R = std::get_if<Refusal>(&*Decision)) {
-    if (askForWhole(A))
+    if (!withoutTried(A) && askForWhole(A))
       return std::nullopt;
     Event E = refuse(A, std::move(R->Verdicts));
     E.Types = std::move(R->Types);
@@ -237,7 +237,7 @@ std::optional<Event> Session::prepare(Attempt &A, Plan P) {
   }();
   if (!Staged) {
     std::string Problem = toString(Staged.takeError());
-    if (askForWhole(A))
+    if (!withoutTried(A) && askForWhole(A))
       return std::nullopt;
     return fail(A, "link", std::move(Problem));
   }

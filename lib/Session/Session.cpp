@@ -252,6 +252,7 @@ void Session::startCompiling(Attempt &Started) {
   std::shared_ptr<Attempt> A = InFlight;
   if (A->Rounds == 0)
     A->Times.Detect = Around.Time.now() - A->FirstEvent;
+  leaveOutProblems(*A);
   A->Problems = problemsOf(*A);
   if (!A->Problems.empty())
     A->Work.clear(); // Refused whatever the compiler says.
@@ -283,6 +284,10 @@ void Session::startCompiling(Attempt &Started) {
     if (auto Last = LastNeeded.find(W.Unit);
         Last != LastNeeded.end() && A->Rounds == 0)
       W.Needed = Last->second;
+    if (W.New && W.New->CodeIsTaken)
+      W.New.reset(); // By a link that failed.
+    if (!W.New && A->Rounds == 0)
+      W.New = triedBefore(*A, W);
   }
   chooseLead(*A);
   for (std::function<void()> &Job : First)
@@ -465,6 +470,8 @@ void Session::compileNew(Attempt &A, UnitWork &W) {
 void Session::compiled(unsigned Id) {
   Attempt &A = *InFlight;
   A.Compiled = true;
+  A.CompileFailed = false;
+  A.CannotCompile.clear();
   for (UnitWork &W : A.Work) {
     A.CompileFailed |= !W.New;
     if (A.CannotCompile.empty())
@@ -517,14 +524,14 @@ Nanoseconds Session::commitTime(const Attempt &A) const {
   if (hasEmptyFile(A.Files, A.Texts))
     return A.LastEvent + Options.Quiet.Max;
   return Options.Quiet.commitAt(A.FirstEvent, A.LastEvent, A.AnotherFile,
-                                A.CompileFailed);
+                                A.CompileFailed && failsAnew(A));
 }
 
 /// Of a text that is not whole the rest may have been written, and its event
 /// not be here yet. True if so: another attempt has begun.
 bool Session::isWrittenOn() {
   std::shared_ptr<Attempt> A = InFlight;
-  if (!A->CompileFailed && !hasEmptyFile(A->Files, A->Texts))
+  if (!(A->CompileFailed && failsAnew(*A)) && !hasEmptyFile(A->Files, A->Texts))
     return false;
   FileEvents Look;
   Look.Paths.assign(A->Files.begin(), A->Files.end());
@@ -557,11 +564,13 @@ void Session::wake() {
 
 void Session::conclude() {
   std::shared_ptr<Attempt> A = InFlight;
-  if (std::optional<Event> End = run(*A))
+  std::optional<Event> End = run(*A);
+  if (End && !leaveOut(*A, *End))
     return conclude(A, std::move(*End));
   if (A->Ready)
     return askProgram(A);
-  // A plan needs code that was left out: once more, with it.
+  // Once more: with code that a plan needs, or without files that were refused
+  // before.
   A->Compiled = false;
   startCompiling(*A);
 }
@@ -569,6 +578,8 @@ void Session::conclude() {
 void Session::conclude(std::shared_ptr<Attempt> A, Event End) {
   reportDiagnostics(*A);
   bool IsLive = End.What == Event::Kind::Reloaded;
+  if (IsLive)
+    tellLeftOut(*A, End);
   finish(std::move(End));
   for (const std::string &File : A->Files)
     if (auto Was = IsLive ? A->LiveTexts.find(File) : nullptr)
@@ -614,6 +625,7 @@ void Session::giveUp(const std::string &Why) {
 void Session::finish(Event E) {
   std::shared_ptr<Attempt> A = std::move(InFlight);
   InFlight.reset();
+  remember(*A, E);
   if (A->Times.Total == Nanoseconds(0)) // Nothing was stored.
     A->Times.Total = Around.Time.now() - A->FirstEvent;
   E.Times = A->Times;

@@ -243,6 +243,21 @@ private:
   llvm::Error setInitialValue(const ProjectUnit &Unit, CompiledUnit &Compiled,
                               llvm::StringRef Symbol);
 
+  // What was refused does not hold up what is saved later, in LeftOut.cpp.
+  void remember(Attempt &A, const Event &End);
+  std::set<std::string> savedSince(const Attempt &A) const;
+  std::shared_ptr<CompiledUnit> triedBefore(const Attempt &A,
+                                            const UnitWork &W) const;
+  bool reads(size_t Unit, const std::string &File) const;
+  std::set<std::string> together(const Attempt &A,
+                                 std::set<std::string> Files) const;
+  void keepOnly(Attempt &A, std::set<std::string> Files);
+  std::optional<std::set<std::string>> withoutTried(const Attempt &A) const;
+  void leaveOutProblems(Attempt &A);
+  bool leaveOut(Attempt &A, const Event &End);
+  bool failsAnew(const Attempt &A) const;
+  void tellLeftOut(const Attempt &A, Event &E) const;
+
   // The passes of a reload, in Reload.cpp.
   std::optional<Event> run(Attempt &A);
   std::optional<Event> prepare(Attempt &A, Plan P);
@@ -296,6 +311,20 @@ private:
   unsigned LastReload = 0;
   bool Paused = false;
   std::deque<Event> Past;
+
+  /// A text that an attempt ended with, refused or failed.
+  struct TriedText {
+    std::shared_ptr<const SourceText> Text; ///< null: the compile commands
+    unsigned Reload = 0;
+  };
+  std::map<std::string, TriedText> Tried;
+  /// What such attempts compiled, by index into Units.
+  struct TriedUnit {
+    std::shared_ptr<CompiledUnit> Old, New;
+    TranslationUnit Command;
+    TextSnapshot Texts;
+  };
+  std::map<size_t, TriedUnit> TriedWork;
 
   /// A reload that could not arm its entries yet.
   struct Waiting {

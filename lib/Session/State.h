@@ -99,9 +99,10 @@ struct Session::WarmUp {
 /// One reload from the first event to its verdict.
 struct Session::Attempt {
   unsigned Id = 0;
-  std::set<std::string> Files; ///< that differ from what is live
-  TextSnapshot Texts;          ///< to compile
-  TextSnapshot LiveTexts;      ///< of the generation it started from
+  std::set<std::string> Files;   ///< that differ from what is live
+  std::set<std::string> LeftOut; ///< those too, but they were refused before
+  TextSnapshot Texts;            ///< to compile
+  TextSnapshot LiveTexts;        ///< of the generation it started from
   Nanoseconds FirstEvent{0};
   Nanoseconds LastEvent{0};
   bool AnotherFile = false;

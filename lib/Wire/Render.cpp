@@ -233,7 +233,8 @@ static constexpr VerdictKind Committed[] = {
 /// A line for each verdict that is more than "live".
 static void renderNotes(Lines &L) {
   for (const Verdict &V : L.E.Verdicts)
-    if (!V.Message.empty() && colorOf(V.Kind) != Color::Good)
+    if (!V.Message.empty() && colorOf(V.Kind) != Color::Good &&
+        V.Kind != VerdictKind::Held)
       L.add(spell(V.Kind), colorOf(V.Kind),
             ": " + reasonOf(V, L.Files, /*WithPlace=*/false));
 }
@@ -262,6 +263,12 @@ static void renderReloaded(Lines &L, bool Verbose) {
       llvm::count_if(E.Verdicts, [](const Verdict &V) { return !V.Edited; });
   if (Along)
     Text += fmt::format(" (+{} that depend on it)", Along);
+  std::vector<std::string> Held; // Files that were refused before.
+  for (const Verdict &V : E.Verdicts)
+    if (V.Kind == VerdictKind::Held)
+      Held.push_back(L.Files.shorten(V.File).str());
+  if (!Held.empty())
+    Text += "; not live: " + namesOf(Held);
   L.add(Head, HeadColor, Text + times(E.Times, Verbose));
   renderNotes(L);
 }

@@ -26,7 +26,8 @@ static int statusOf(const wire::Event &E) {
   if (E.What != wire::Event::Kind::Reloaded)
     return ReloadFailed;
   bool Partial = llvm::any_of(E.Verdicts, [](const wire::Verdict &V) {
-    return V.Kind == wire::VerdictKind::Partial;
+    return V.Kind == wire::VerdictKind::Partial ||
+           V.Kind == wire::VerdictKind::Held;
   });
   return Partial ? ReloadPartial : ReloadDone;
 }

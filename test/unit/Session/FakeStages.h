@@ -36,6 +36,8 @@ public:
   bool IsClosed = false;     ///< what the unit is in
   bool KnowsHeaders = false; ///< bodies of a header can be compiled alone
   std::string CannotCompile; ///< the path of a unit
+  std::string Refused;       ///< the path of a unit that is, with all others
+  std::string Lacks;         ///< a unit without which nothing can be linked
 
   /// What the program sees.
   unsigned LiveGeneration = 0;
@@ -115,13 +117,13 @@ public:
       return makeError("debug info is damaged");
     Verdict V;
     V.Symbol = V.Name = "f";
-    if (Refuse) {
+    if (Refuse || changes(Changes, Refused)) {
       V.Kind = VerdictKind::Refused;
       V.Code = Reason::LayoutChanged;
       return PlanOrRefusal(Refusal{{V}, {}});
     }
     Plan P;
-    if (CodeUnchanged)
+    if (CodeUnchanged || Changes.empty())
       return PlanOrRefusal(std::move(P));
     PlannedUnit U;
     U.New = Changes.front().New;
@@ -132,6 +134,7 @@ public:
     U.Functions[1].What = PlannedFunction::Action::Add;
     P.Units.push_back(std::move(U));
     P.Verdicts = {V};
+    CanLink = Lacks.empty() || changes(Changes, Lacks);
     return PlanOrRefusal(std::move(P));
   }
 
@@ -155,7 +158,10 @@ public:
   }
   llvm::Expected<StagedGeneration> stage(Plan &P,
                                          const Identities &Added) override {
-    if (FailAt == Stage)
+    for (PlannedUnit &U : P.Units)
+      if (std::exchange(U.New->CodeIsTaken, true))
+        return makeError("the code of {} has been taken before", U.New->Path);
+    if (FailAt == Stage || !CanLink)
       return makeError("undefined symbol 'frob' needed by 'f'");
     StagedText = TextOf[P.Units[0].New];
     StagedGeneration S;
@@ -247,6 +253,12 @@ public:
   const std::string &live() const { return LiveTexts[LiveGeneration]; }
 
 private:
+  static bool changes(llvm::ArrayRef<UnitChange> Changes,
+                      const std::string &Path) {
+    return llvm::any_of(
+        Changes, [&](const UnitChange &C) { return C.New->Path == Path; });
+  }
+  bool CanLink = true; ///< what was looked at last
   std::map<const CompiledUnit *, std::string> TextOf;
   std::string StagedText;
 };
@@ -327,18 +339,20 @@ protected:
 
   /// Everything that is under way runs to its end.
   void settle() {
-    Compiles.runAll();
-    while (!Posted.empty()) {
-      auto Now = std::move(Posted);
-      Posted.clear();
-      for (auto &F : Now)
-        F();
-    }
-    if (std::optional<Nanoseconds> Next = S->nextWake()) {
-      if (*Next > Time.now())
-        Time.advance(*Next - Time.now());
-      S->wake();
-    }
+    do {
+      Compiles.runAll();
+      while (!Posted.empty()) {
+        auto Now = std::move(Posted);
+        Posted.clear();
+        for (auto &F : Now)
+          F();
+      }
+      if (std::optional<Nanoseconds> Next = S->nextWake()) {
+        if (*Next > Time.now())
+          Time.advance(*Next - Time.now());
+        S->wake();
+      }
+    } while (!Compiles.Jobs.empty()); // It is compiled once more.
   }
 
   std::string kinds() const {

@@ -89,6 +89,15 @@ TEST(Render, VerboseShowsAllPhases) {
                         "commit 0.01)"));
 }
 
+TEST(Render, FilesThatWereRefusedBeforeAreNamed) {
+  Event E = live();
+  E.Verdicts.push_back(
+      verdict(VerdictKind::Held, "a.h", "/lua/a.h", "not live since #1"));
+  E.Times.reset();
+  EXPECT_EQ(render(E),
+            "[hotjit] #1 live: lstrlib.c: str_upper; not live: a.h\n");
+}
+
 TEST(Render, PendingSaysWhy) {
   Event E = live();
   E.Verdicts = {verdict(VerdictKind::Pending, "luaV_execute", "/lua/lvm.c",
