@@ -241,12 +241,18 @@ class Hot:
         self.session.output.clear()
         return answer
 
-    def save(self, texts, way, live, again=False):
-        """Saves what differs from the disk (again: from what is live); returns
-        the ends of the reloads that follow, the last of which knew all of
-        it."""
-        changed = {n: t for n, t in texts.items() if self.disk.get(n) != t
-                   or (again and live[n] != t)}
+    def differing(self, texts, live, again=False, refused=()):
+        """What a save of these texts writes: what differs from the disk (again:
+        from what is live). Not refused files that are to be as they are live:
+        they stay on the disk as they were refused."""
+        return {n: t for n, t in texts.items()
+                if (self.disk.get(n) != t or (again and live[n] != t))
+                and not (n in refused and t == live[n])}
+
+    def save(self, texts, way, live, again=False, refused=()):
+        """Returns the ends of the reloads that follow a save, the last of which
+        knew all of it."""
+        changed = self.differing(texts, live, again, refused)
         if not changed:
             return []
         for name, text in changed.items():
@@ -343,6 +349,7 @@ class Run:
         self.excused = False  # from now on nothing can be compared
         self.pending = False  # a function of this step is on a stack
         self.made_anew = []   # variables of this step: unit, function and name
+        self.refused = set()  # files that lie on the disk as they were refused
         try:
             self.compare(case["calls"], "before any edit")
         except Bug:
@@ -410,9 +417,15 @@ class Run:
     def save(self, step):
         if step.get("settle"):
             self.settle_functions()
-        texts = step["texts"]
-        ends = self.hot.save(texts, step["way"], self.texts,
-                             step.get("again", False))
+        texts, again = step["texts"], step.get("again", False)
+        changed = self.hot.differing(texts, self.texts, again, self.refused)
+        if self.refused and (step.get("settle") or again or any(
+                text == self.texts[n] for n, text in changed.items())):
+            self.take_back(step)
+        was_refused = self.refused - set(changed)
+        ends = self.hot.save(texts, step["way"], self.texts, again,
+                             self.refused)
+        self.refused = was_refused
         if not ends:  # the disk has these texts: undone ones, for example
             return None
         self.events = [describe(e) for e in ends]
@@ -422,7 +435,16 @@ class Run:
             if event["event"] == "reloaded":
                 self.excused = True
         last = ends[-1]
-        self.check_end(step, last)
+        together = self.refused & {Path(f).name for f in last["files"]}
+        if together and last["event"] in ("reloaded", "unchanged"):
+            self.excused = True  # Now that is live, too.
+            return last["event"]
+        if not together:
+            self.check_end(step, last)
+        elif all(n.endswith(self.mode["suffix"])
+                 for n in self.refused | set(changed)):
+            raise Bug("event", f"{step['what']}: held up by what was refused "
+                      f"before: {describe(last)}")
         if last["event"] in ("reloaded", "unchanged"):
             self.adopt(texts, last["event"] == "reloaded")
         else:
@@ -473,6 +495,15 @@ class Run:
         if self.excused:  # A part of the save is live, the rest is not.
             return
         self.compare(step["calls"], f"after {step['what']}: not applied")
+        if step.get("leave") and event["event"] == "refused":
+            self.refused |= {n for n, text in step["texts"].items()
+                             if text != self.texts[n]}
+            return
+        self.take_back(step)
+
+    def take_back(self, step):
+        """All files are saved as they are live."""
+        self.refused = set()
         ends = self.hot.save(self.texts, "save", self.texts)
         # Seen in parts, a change may become one that can go live.
         if any(e["event"] == "reloaded" for e in ends):
