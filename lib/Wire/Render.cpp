@@ -22,6 +22,9 @@ using namespace hotjit::wire;
 // in `hotjit log --json`.
 static constexpr size_t MaxNames = 6;
 static constexpr size_t MaxFiles = 4;
+// More reasons than this, and one, are counted: a class that has grown leads to
+// refusals of functions all over the program.
+static constexpr size_t MaxReasons = 4;
 
 namespace {
 
@@ -274,16 +277,20 @@ static void renderReloaded(Lines &L, bool Verbose) {
 }
 
 static void renderRefused(Lines &L) {
-  bool Any = false;
-  for (const Verdict &V : L.E.Verdicts) {
-    if (V.Kind != VerdictKind::Refused && V.Kind != VerdictKind::Pending)
-      continue;
-    Any = true;
-    L.add(spell(V.Kind), colorOf(V.Kind),
-          ": " + reasonOf(V, L.Files, /*WithPlace=*/true));
-  }
-  if (!Any)
+  std::vector<const Verdict *> Reasons;
+  for (const Verdict &V : L.E.Verdicts)
+    if (V.Kind == VerdictKind::Refused || V.Kind == VerdictKind::Pending)
+      Reasons.push_back(&V);
+  size_t Shown = Reasons.size() <= MaxReasons + 1 ? Reasons.size() : MaxReasons;
+  for (const Verdict *V : ArrayRef(Reasons).take_front(Shown))
+    L.add(spell(V->Kind), colorOf(V->Kind),
+          ": " + reasonOf(*V, L.Files, /*WithPlace=*/true));
+  if (Reasons.empty())
     L.add("refused", Color::Bad, ": " + filesOf(L.E, L.Files));
+  if (Shown < Reasons.size())
+    L.add("refused", Color::Bad,
+          fmt::format(": and {} more reasons; hotjit log --json has them",
+                      Reasons.size() - Shown));
   std::string Held = functionsOf(L.E, VerdictKind::Held, L.Files);
   if (!Held.empty())
     L.add("held", Color::Attention, ": " + Held);

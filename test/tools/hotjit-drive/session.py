@@ -34,7 +34,8 @@ def lines_of(event):
     verdicts = event.get("verdicts", [])
     kinds = [v["verdict"] for v in verdicts]
     if event["event"] == "refused":
-        return (max(1, kinds.count("refused") + kinds.count("pending"))
+        reasons = kinds.count("refused") + kinds.count("pending")
+        return (min(max(1, reasons), 5)
                 + any(v["verdict"] == "held" and v.get("edited", True)
                       for v in verdicts))
     return 1 + sum(1 for v in verdicts if v.get("message") and

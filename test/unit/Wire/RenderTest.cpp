@@ -1,5 +1,6 @@
 #include "Wire/Render.h"
 
+#include "llvm/ADT/StringRef.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -87,6 +88,19 @@ TEST(Render, VerboseShowsAllPhases) {
   EXPECT_THAT(render(live(), true),
               HasSubstr("(detect 0.3, parse 15, compile 6, diff 0.4, link 2, "
                         "commit 0.01)"));
+}
+
+TEST(Render, ManyReasonsAreCounted) {
+  Event E = event(Event::Kind::Refused, 1);
+  for (int I = 0; I != 9; ++I)
+    E.Verdicts.push_back(
+        verdict(VerdictKind::Refused, "f", "/lua/a.c", "'f' cannot", "HJ2001"));
+  std::string Text = render(E);
+  EXPECT_EQ(llvm::StringRef(Text).count("HJ2001"), 4u);
+  EXPECT_THAT(Text, HasSubstr("[hotjit] #1 refused: and 5 more reasons; hotjit "
+                              "log --json has them\n"));
+  E.Verdicts.resize(5);
+  EXPECT_EQ(llvm::StringRef(render(E)).count("HJ2001"), 5u);
 }
 
 TEST(Render, FilesThatWereRefusedBeforeAreNamed) {
