@@ -40,17 +40,20 @@ static bool isSame(const std::shared_ptr<const SourceText> &A,
 void Session::remember(Attempt &A, const Event &End) {
   if (End.What == Event::Kind::Failed && !isDeclined(End))
     return; // Superseded: the next attempt takes everything over.
+  // Saved meanwhile as they are live, they are no part of A.
   erase_if(Tried, [&](const auto &File) {
-    return A.Files.count(File.first) ||
-           !isSame(File.second.Text, A.Texts.find(File.first));
+    return !isSame(File.second.Text, A.Texts.find(File.first));
   });
-  for (UnitWork &W : A.Work)
+  for (const UnitWork &W : A.Work)
     TriedWork.erase(W.Unit);
-  if (!isDeclined(End))
+  if (!isDeclined(End)) {
+    for (const std::string &File : A.Files)
+      Tried.erase(File);
     return;
+  }
   for (const std::string &File : A.Files)
-    Tried[File] = {A.Texts.find(File), A.Id};
-  for (UnitWork &W : A.Work)
+    Tried.try_emplace(File, TriedText{A.Texts.find(File), A.Id});
+  for (const UnitWork &W : A.Work)
     if (W.New && !W.New->CodeIsTaken)
       TriedWork[W.Unit] = {W.Old, W.New, W.Command, A.Texts};
 }

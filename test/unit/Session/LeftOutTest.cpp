@@ -127,6 +127,17 @@ TEST_F(LeftOut, AUnitThatNoEditReachesHoldsNothingUp) {
   EXPECT_EQ(Told.back().What, Kind::Refused);
 }
 
+// It is not live since it was refused first, however often that is said again.
+TEST_F(LeftOut, ItIsKnownSinceWhen) {
+  refuseFirst();
+  S->reload({}, [](const Event &) {});
+  settle();
+  EXPECT_EQ(Told.back().Reload, 2u);
+  save("/p/b.c", "b2");
+  settle();
+  EXPECT_EQ(Told.back().Verdicts.back().Message, "not live since #1");
+}
+
 // The compiler sees the header whatever else was edited.
 TEST_F(LeftOut, WhatSharesAUnitWithItIsHeldUp) {
   FS.write("/p/h.h", "h1");
