@@ -151,6 +151,13 @@ bool Emitter::isAliasInText(const CompiledFunction &F, StringRef Name) const {
                    (!F.AliasOf.empty() && F.AliasOf == Other->AliasOf));
 }
 
+/// GCC calls a function of its own file by this name where the dynamic linker
+/// could find another one for the symbol.
+static StringRef withoutLocalAlias(StringRef Symbol) {
+  Symbol.consume_back(".localalias");
+  return Symbol;
+}
+
 void Emitter::emitSwapped(const CompiledFunction &F) {
   if (Seen.contains(F.Symbol))
     return;
@@ -166,9 +173,10 @@ void Emitter::emitSwapped(const CompiledFunction &F) {
   // Without an entry it is made if something that is made names it.
   if (Id.What == Status::None)
     return;
-  for (const std::string &Alias : Id.Aliases)
-    if (!areVariants(Alias, F.Symbol) && !isAliasInText(F, Alias) &&
-        !isThreadInit(Alias)) {
+  for (StringRef Alias : Id.Aliases) {
+    Alias = withoutLocalAlias(Alias);
+    if (Alias != F.Symbol && !areVariants(Alias, F.Symbol) &&
+        !isAliasInText(F, Alias) && !isThreadInit(Alias)) {
       refuse(F, Reason::SharedAddress,
              fmt::format("shares its code with '{}' (identical code folding or "
                          "an alias): both would change; build with "
@@ -176,6 +184,7 @@ void Emitter::emitSwapped(const CompiledFunction &F) {
                          Alias));
       break;
     }
+  }
   if (const CompiledFunction *Base = baseVariant(F, Id.Entry)) {
     emitSwapped(*Base);
     Seen.insert(F.Symbol);

@@ -200,7 +200,9 @@ static void judgeChanged(const CompiledFunction &Was, const CompiledFunction &F,
                          "restart to apply"));
     return;
   }
-  if (isDefinedElsewhere(F))
+  // C++ has one body for all: it is edited where it is made too, if that is the
+  // program's and not a library's, and what may hold a copy is swapped.
+  if (isDefinedElsewhere(F) && !StringRef(F.Symbol).starts_with("_Z"))
     Out.push_back(refuse(F, Reason::NotSupportedYet,
                          "is extern inline: its code is another file's; not "
                          "supported yet; restart to apply"));

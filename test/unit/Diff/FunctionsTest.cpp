@@ -195,6 +195,31 @@ TEST(Functions, ExternInlineCodeIsLookedUpAndNotMade) {
   EXPECT_THAT(S.refused(), ElementsAre("HJ1000 h"));
 }
 
+// C++ has one body for all of them, and it is edited where it is made.
+TEST(Functions, AnEditedExternTemplateIsSwappedWhereItIsMade) {
+  Scene S;
+  S.Program.addFunction(*S.Built, "f");
+  S.Built->OptLevel = 2;
+  CompiledFunction H = function("_ZN3BoxIiE3getEv", "1");
+  H.Linkage = SymbolLinkage::Inline;
+  H.Unsupported = "extern inline";
+  S.Old.Functions = {function("f", "1", {H.Symbol}), H};
+  H.Body = hashBytes("2");
+  S.New.Functions = {function("f", "1", {H.Symbol}), H};
+  Plan P = S.plan();
+  EXPECT_EQ(plannedFunction(P, "f").What, Action::Replace);
+}
+
+// C8: GCC's name for a call past the dynamic linker is the function's own.
+TEST(Functions, ALocalAliasIsNoOtherFunction) {
+  Scene S;
+  S.Program.addFunction(*S.Built, "f").Aliases = {"f.localalias"};
+  S.Old.Functions = {function("f", "1")};
+  S.New.Functions = {function("f", "2")};
+  Plan P = S.plan();
+  EXPECT_EQ(plannedFunction(P, "f").What, Action::Replace);
+}
+
 // C4: the linker dropped a function that new code needs.
 TEST(Functions, ADroppedExternalFunctionIsAddedWhenNeeded) {
   Scene S;
