@@ -97,6 +97,27 @@ static Color colorOf(VerdictKind K) {
   return Color::Plain;
 }
 
+std::string hotjit::wire::asWritten(std::string Text) {
+  static constexpr std::pair<StringLiteral, StringLiteral> Spelled[] = {
+      {"std::__cxx11::basic_string<char, std::char_traits<char>, "
+       "std::allocator<char>>",
+       "std::string"},
+      {"std::__1::basic_string<char, std::__1::char_traits<char>, "
+       "std::__1::allocator<char>>",
+       "std::string"},
+      {"std::basic_string_view<char, std::char_traits<char>>",
+       "std::string_view"},
+      {"std::__cxx11::", "std::"},
+      {"std::__1::", "std::"},
+      {"[abi:cxx11]", ""},
+  };
+  for (const auto &[Long, Short] : Spelled)
+    for (size_t At = Text.find(Long.data()); At != std::string::npos;
+         At = Text.find(Long.data(), At))
+      Text.replace(At, Long.size(), Short.data());
+  return Text;
+}
+
 std::string hotjit::wire::renderMilliseconds(double Ms) {
   if (Ms >= 9.95)
     return fmt::format("{:.0f}", Ms);
@@ -191,7 +212,7 @@ public:
     std::string Number = E.Reload ? fmt::format("#{} ", E.Reload) : "";
     Out += fmt::format("[hotjit] {}{}{}\n", Number,
                        paint(Color, C, printable(Head.str())),
-                       printable(Text.str()));
+                       printable(asWritten(Text.str())));
   }
 
   const Event &E;

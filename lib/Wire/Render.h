@@ -36,6 +36,10 @@ private:
   unsigned LastEnded = 0;                      ///< reload
 };
 
+/// Names as people write them: "std::string" for what it is an alias of,
+/// without tags of the library's ABI.
+std::string asWritten(std::string Text);
+
 /// "24 ms", "0.01 ms" without the unit.
 std::string renderMilliseconds(double Ms);
 

@@ -12,6 +12,7 @@
 #include "Support/Error.h"
 #include "Support/FmtSupport.h"
 #include "Wire/Checkup.h"
+#include "Wire/Render.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -171,8 +172,9 @@ static StringRef sayHowMany(StringRef How) {
 }
 
 static std::string functionText(const CheckedFunction &F) {
-  std::string Text = fmt::format("  {}:{}: {}: {}", sys::path::filename(F.File),
-                                 F.Line, F.Name, sayHow(F.How));
+  std::string Text =
+      fmt::format("  {}:{}: {}: {}", sys::path::filename(F.File), F.Line,
+                  wire::asWritten(F.Name), sayHow(F.How));
   if (!F.Message.empty())
     Text += ": " + withCode(F.Message, F.Code);
   return Text + "\n";

@@ -2,6 +2,7 @@
 
 #include "Commands.h"
 #include "Support/FmtSupport.h"
+#include "Wire/Render.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
 
@@ -24,7 +25,7 @@ int hotjit::functionsCommand(const CommandLine::Parsed &Line) {
   }
   for (const wire::FunctionInfo &F : R->Functions)
     outs() << fmt::format("{}: {}: generation {}{}\n",
-                          sys::path::filename(F.Unit), F.Name, F.Generation,
-                          F.Pending ? ", pending" : "");
+                          sys::path::filename(F.Unit), wire::asWritten(F.Name),
+                          F.Generation, F.Pending ? ", pending" : "");
   return ExitDone;
 }

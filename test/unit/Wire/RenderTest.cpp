@@ -84,6 +84,13 @@ TEST(Render, Live) {
             "compile 6, link 2, commit 0.01)\n");
 }
 
+TEST(Render, NamesAreThoseThatPeopleWrite) {
+  EXPECT_EQ(asWritten("f(std::__cxx11::basic_string<char, "
+                      "std::char_traits<char>, std::allocator<char>> const&)"),
+            "f(std::string const&)");
+  EXPECT_EQ(asWritten("S::names[abi:cxx11]()"), "S::names()");
+}
+
 TEST(Render, VerboseShowsAllPhases) {
   EXPECT_THAT(render(live(), true),
               HasSubstr("(detect 0.3, parse 15, compile 6, diff 0.4, link 2, "
