@@ -143,6 +143,53 @@ static std::set<std::string> variablesWritten(const CompiledUnit &Unit) {
   return Result;
 }
 
+/// Whether F is another function than the static one of its name, Was: it is
+/// called in another way, and who calls it stands in this text.
+static bool isRedeclared(const CompiledFunction &Was, const CompiledFunction &F,
+                         const CompiledUnit &Old, const CompiledUnit &New,
+                         const std::set<std::string> &Initializers) {
+  if (Was.Linkage != SymbolLinkage::Internal ||
+      F.Linkage != SymbolLinkage::Internal ||
+      sameText(Was.Signature, F.Signature) || Was.AddressTaken ||
+      Was.Constructor || F.Constructor || isLambdaCode(F.Symbol))
+    return false;
+  auto IsAlias = [&](const CompiledFunction &Other) {
+    return Other.AliasOf == F.Symbol ||
+           (Other.Symbol == F.Symbol && !Other.AliasOf.empty());
+  };
+  // What has run already calls the old one, or its copy.
+  auto Names = [&](const std::string &Initializer) {
+    const CompiledFunction *User = New.findFunction(Initializer);
+    return User && llvm::binary_search(User->Functions, F.Symbol);
+  };
+  return llvm::none_of(Old.Functions, IsAlias) &&
+         llvm::none_of(New.Functions, IsAlias) &&
+         llvm::none_of(Initializers, Names);
+}
+
+/// A static function that is called in another way is a new one: code that is
+/// left in the old text goes on with the old one, and all who call it are
+/// edited, also where their own text shows nothing of it.
+static void findRedeclared(const CompiledUnit &Old, const CompiledUnit &New,
+                           const std::set<std::string> &Initializers,
+                           UnitDelta &Delta) {
+  std::set<std::string> Found;
+  for (const std::string &Symbol : Delta.Changed)
+    if (isRedeclared(*Old.findFunction(Symbol), *New.findFunction(Symbol), Old,
+                     New, Initializers))
+      Found.insert(Symbol);
+  for (const CompiledFunction &F : New.Functions)
+    if (Old.findFunction(F.Symbol) &&
+        llvm::any_of(F.Functions, [&](const std::string &Callee) {
+          return Found.contains(Callee);
+        }))
+      Delta.Changed.insert(F.Symbol);
+  for (const std::string &Symbol : Found) {
+    Delta.Changed.erase(Symbol);
+    Delta.Added.insert(Symbol);
+  }
+}
+
 static void compareFunctions(const CompiledUnit &Old, const CompiledUnit &New,
                              UnitDelta &Delta) {
   std::set<std::string> Initializers = initializersOf(New);
@@ -166,6 +213,7 @@ static void compareFunctions(const CompiledUnit &Old, const CompiledUnit &New,
   for (const CompiledFunction &F : Old.Functions)
     if (!Initializers.contains(F.Symbol) && !New.findFunction(F.Symbol))
       Delta.Removed.insert(F.Symbol);
+  findRedeclared(Old, New, Initializers, Delta);
 }
 
 static void compareVariables(const CompiledUnit &Old, const CompiledUnit &New,

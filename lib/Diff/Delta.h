@@ -20,6 +20,8 @@ struct UnitDelta {
   /// Other body, signature or constants. Of initializers only __tls_init may be
   /// here: when it has run in some thread it will run in others.
   std::set<std::string> Changed;
+  /// Also a static function that is called in another way than that of its name
+  /// in the old text, and whose callers are all in the new one.
   std::set<std::string> Added;
   std::set<std::string> Removed;
 

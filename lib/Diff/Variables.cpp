@@ -594,7 +594,8 @@ Placement hotjit::placeVariable(const CompiledVariable &V,
     return placeConstant(V, Unit);
   // A static of a function that is new as well has no other to be mixed up
   // with.
-  bool InNewFunction = Unit.Delta.Added.contains(V.Function);
+  bool InNewFunction = Unit.Delta.Added.contains(V.Function) &&
+                       !Unit.Old.findFunction(V.Function);
   if (!Was && !InNewFunction && isAmbiguousStatic(V, Unit))
     return placeLive(V, Unit);
   if (!Was)

@@ -310,15 +310,31 @@ TEST(Functions, ASignatureUnderTheSameSymbolIsRefused) {
   EXPECT_THAT(S.text(), HasSubstr("'void ()' -> 'void (int)'"));
 }
 
-TEST(Functions, ASignatureMayChangeIfEveryCallerIsMadeAnew) {
+// B27: the caller's own text may show nothing of it, if only the name of a type
+// differs.
+TEST(Functions, AStaticWithAnotherSignatureIsAnotherFunction) {
   Scene S;
   S.Program.addFunction(*S.Built, "f");
+  S.Program.addFunction(*S.Built, "g", /*Local=*/true);
   S.Old.Functions = {function("f", "1", {"g"}), function("g", "1")};
-  S.New.Functions = {function("f", "2", {"g"}), function("g", "2")};
+  S.New.Functions = {function("f", "1", {"g"}), function("g", "1")};
   S.Old.Functions[1].Linkage = S.New.Functions[1].Linkage =
       SymbolLinkage::Internal;
   S.New.Functions[1].Signature = "void (int)";
-  EXPECT_EQ(plannedFunction(S.plan(), "g").What, Action::PrivateCopy);
+  Plan P = S.plan();
+  EXPECT_EQ(plannedFunction(P, "g").What, Action::Add);
+  EXPECT_EQ(plannedFunction(P, "f").What, Action::Replace);
+}
+
+TEST(Functions, ASignatureIsRefusedIfAPointerMayLeadThere) {
+  Scene S;
+  S.Program.addFunction(*S.Built, "g", /*Local=*/true);
+  S.Old.Functions = S.New.Functions = {function("g", "1")};
+  S.Old.Functions[0].Linkage = S.New.Functions[0].Linkage =
+      SymbolLinkage::Internal;
+  S.Old.Functions[0].AddressTaken = true;
+  S.New.Functions[0].Signature = "void (int)";
+  EXPECT_THAT(S.refused(), ElementsAre("HJ1205 g"));
 }
 
 TEST(Functions, NoreturnThatReturnsIsRefused) {
