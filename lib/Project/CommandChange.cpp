@@ -70,8 +70,12 @@ std::vector<std::string> flagsThatFitCode(const TranslationUnit &A,
   return Result.empty() ? OfB : Result;
 }
 
-std::string targetFolder(const TranslationUnit &Unit) {
+std::string targetOf(const TranslationUnit &Unit) {
   StringRef Folder = path::parent_path(Unit.Output);
+  // Automake: "app-file.o", for a target with flags of its own.
+  StringRef Object = path::stem(Unit.Output);
+  if (Object.consume_back(path::stem(Unit.Path)) && Object.ends_with("-"))
+    return (Folder + path::get_separator() + Object).str();
   for (; !Folder.empty(); Folder = path::parent_path(Folder)) {
     StringRef Name = path::filename(Folder);
     if (Name.ends_with(".dir") || Name.ends_with(".p"))

@@ -17,10 +17,10 @@ bool isSameCommand(const TranslationUnit &A, const TranslationUnit &B);
 std::vector<std::string> flagsThatFitCode(const TranslationUnit &A,
                                           const TranslationUnit &B);
 
-/// The folder that a build system gives to the objects of one target, told from
-/// the unit's object: "/b/CMakeFiles/app.dir", "/b/app.p". Empty if it gives
-/// none (a makefile).
-std::string targetFolder(const TranslationUnit &Unit);
+/// With what the names of one target's objects begin, told from the unit's
+/// object: a folder, "/b/CMakeFiles/app.dir", "/b/app.p", or Automake's
+/// "/b/app-". Empty if the build system has nothing of that kind (a makefile).
+std::string targetOf(const TranslationUnit &Unit);
 
 } // namespace hotjit
 

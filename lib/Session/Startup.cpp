@@ -363,10 +363,10 @@ static const ImageUnit *neighbourOf(const TranslationUnit &New,
                                     const CompileCommands &Commands,
                                     const Image &Program,
                                     const std::set<std::string> &Listed) {
-  const std::string Target = targetFolder(New);
+  const std::string Target = targetOf(New);
   const ImageUnit *Neighbour = nullptr;
   for (const TranslationUnit &Other : Commands.units()) {
-    if (!Listed.count(Other.Path) || targetFolder(Other) != Target)
+    if (!Listed.count(Other.Path) || targetOf(Other) != Target)
       continue;
     std::vector<const ImageUnit *> Built = Program.findUnits(Other.Path);
     if (Built.size() > 1)

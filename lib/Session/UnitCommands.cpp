@@ -49,17 +49,20 @@ static bool isOfOther(const FileSystem &FS, const Image &Program,
   return canBeLinkedFrom(Program, Built, *Object) == false;
 }
 
-/// Told by files of which there is one unit and one command.
+/// Told by files of which there is one unit, and one command or one that is
+/// left by the objects.
 const std::set<std::string> &UnitCommands::targetsOf(size_t Module) {
   auto [It, IsNew] = Targets.try_emplace(Module);
   if (!IsNew)
     return It->second;
   for (const ImageUnit &U : Program.units()) {
-    if (U.Module != Module)
+    if (U.Module != Module || Program.findUnits(U.Path).size() != 1)
       continue;
-    Candidates Only = Commands.findUnits(U.Path);
-    if (Only.size() == 1 && Program.findUnits(U.Path).size() == 1)
-      It->second.insert(targetFolder(*Only.front()));
+    Candidates Left = Commands.findUnits(U.Path);
+    if (Left.size() > 1)
+      keepThoseOf(Left, U);
+    if (Left.size() == 1)
+      It->second.insert(targetOf(*Left.front()));
   }
   It->second.erase("");
   return It->second;
@@ -72,17 +75,21 @@ static void keepIfAny(std::vector<const TranslationUnit *> &Left, Test Is) {
     erase_if(Left, [&](const TranslationUnit *C) { return !Is(C); });
 }
 
-void UnitCommands::narrow(Candidates &Left, const ImageUnit &Built) {
+void UnitCommands::keepThoseOf(Candidates &Left, const ImageUnit &Built) const {
   erase_if(Left, [&](const TranslationUnit *C) {
     return isOfOther(FS, Program, Built, *C);
   });
+}
+
+void UnitCommands::narrow(Candidates &Left, const ImageUnit &Built) {
+  keepThoseOf(Left, Built);
   if (Left.size() > 1)
     keepIfAny(Left, [&](const TranslationUnit *C) {
       return C->Directory == Built.Directory;
     });
   if (Left.size() > 1)
     keepIfAny(Left, [&](const TranslationUnit *C) {
-      return targetsOf(Built.Module).count(targetFolder(*C)) > 0;
+      return targetsOf(Built.Module).count(targetOf(*C)) > 0;
     });
 }
 

@@ -27,13 +27,14 @@ public:
 
 private:
   using Candidates = std::vector<const TranslationUnit *>;
+  void keepThoseOf(Candidates &Left, const ImageUnit &Built) const;
   void narrow(Candidates &Left, const ImageUnit &Built);
   const std::set<std::string> &targetsOf(size_t Module);
 
   const FileSystem &FS;
   const Image &Program;
   const CompileCommands &Commands;
-  /// Folders of the targets whose objects are in each module.
+  /// Of the objects in each module: see targetOf().
   std::map<size_t, std::set<std::string>> Targets;
 };
 
