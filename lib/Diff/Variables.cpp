@@ -269,19 +269,67 @@ static std::optional<ProgramAddr> findSymbol(StringRef Symbol,
   return std::nullopt;
 }
 
-/// Two statics of one name in one function: nothing tells them apart over an
-/// edit (A7, V-10).
+/// The statics of V's name in its function, V too, in the order of Text.
+static std::vector<const CompiledVariable *>
+namesakes(const CompiledVariable &V, const CompiledUnit &Text) {
+  std::vector<const CompiledVariable *> Result;
+  for (const CompiledVariable &O : Text.Variables)
+    if (O.Name == V.Name && !O.Synthesized && !O.Unnamed &&
+        sharedName(O.Function) == sharedName(V.Function))
+      Result.push_back(&O);
+  llvm::stable_sort(
+      Result, [](auto *A, auto *B) { return A->Place.Line < B->Place.Line; });
+  return Result;
+}
+
+/// Two statics of one name in one function: their names do not tell them apart
+/// over an edit (A7, V-10).
 static bool isAmbiguousStatic(const CompiledVariable &V, const UnitCase &Unit) {
-  if (V.Function.empty())
-    return false;
-  auto Count = [&](const CompiledUnit &Text) {
-    return llvm::count_if(Text.Variables, [&](const CompiledVariable &O) {
-      return O.Name == V.Name && !O.Synthesized && !O.Unnamed &&
-             sharedName(O.Function) == sharedName(V.Function);
-    });
+  return !V.Function.empty() && (namesakes(V, Unit.Old).size() > 1 ||
+                                 namesakes(V, Unit.New).size() > 1 ||
+                                 Unit.Built.variables(V).size() > 1);
+}
+
+/// If there are as many of them as ever, and none is another than the one in
+/// its place, their order does. Null: it does not.
+static const ImageVariable *findInOrder(const CompiledVariable &V,
+                                        const UnitCase &Unit) {
+  std::vector<const CompiledVariable *> Old = namesakes(V, Unit.Old);
+  std::vector<const CompiledVariable *> New = namesakes(V, Unit.New);
+  std::vector<const ImageVariable *> Places = Unit.Built.variables(V);
+  if (Old.size() != New.size() || Old.size() != Places.size())
+    return nullptr;
+  llvm::sort(Places, [](auto *A, auto *B) { return A->Line < B->Line; });
+  const ImageVariable *Found = nullptr;
+  for (size_t I = 0; I < New.size(); ++I) {
+    bool IsOnOneLine = I > 0 && (Old[I]->Place.Line == Old[I - 1]->Place.Line ||
+                                 New[I]->Place.Line == New[I - 1]->Place.Line ||
+                                 Places[I]->Line == Places[I - 1]->Line);
+    if (IsOnOneLine || !sameType(*Old[I], *New[I]) ||
+        Old[I]->Initializer != New[I]->Initializer ||
+        Old[I]->Symbol != New[I]->Symbol || !New[I]->Guard.empty() ||
+        New[I]->ThreadLocal)
+      return nullptr;
+    if (New[I] == &V)
+      Found = Places[I];
+  }
+  return Found;
+}
+
+/// Whether one of them stands further from the beginning of its function, or
+/// nearer to it, than it did.
+static bool haveMoved(const CompiledVariable &V, const UnitCase &Unit) {
+  const CompiledFunction *Was = Unit.Old.findFunction(V.Function);
+  const CompiledFunction *Is = Unit.New.findFunction(V.Function);
+  if (!Was || !Is)
+    return true;
+  auto Distance = [](const CompiledFunction &F) {
+    return [&](const CompiledVariable *Static) {
+      return Static->Place.Line - F.Place.Line;
+    };
   };
-  return Count(Unit.Old) > 1 || Count(Unit.New) > 1 ||
-         Unit.Built.variables(V).size() > 1;
+  return !llvm::equal(llvm::map_range(namesakes(V, Unit.Old), Distance(*Was)),
+                      llvm::map_range(namesakes(V, Unit.New), Distance(*Is)));
 }
 
 /// Vtables, type_info and their names: the program's own, whose address is
@@ -547,9 +595,14 @@ static Placement makeAnew(const CompiledVariable &V, const UnitCase &Unit) {
 static Placement placeLive(const CompiledVariable &V, const UnitCase &Unit) {
   if (const Adopted::Variable *Before = createdBefore(V, Unit))
     return bindToAdded(V, *Before);
-  if (isAmbiguousStatic(V, Unit))
-    return refuseAmbiguousStatic(V);
   std::vector<const ImageVariable *> Places = Unit.Built.variables(V);
+  bool IsAmbiguous = isAmbiguousStatic(V, Unit);
+  if (IsAmbiguous) {
+    const ImageVariable *InOrder = findInOrder(V, Unit);
+    if (!InOrder)
+      return refuseAmbiguousStatic(V);
+    Places = {InOrder};
+  }
   if (Places.size() > 1)
     return refused(V, Reason::AmbiguousName,
                    fmt::format("is the name of {} variables of the program",
@@ -576,6 +629,10 @@ static Placement placeLive(const CompiledVariable &V, const UnitCase &Unit) {
   if (Result.Refused && Result.Refused->Code == Reason::VariableOptimizedAway &&
       hasInitialValue(V, Unit))
     return makeAnew(V, Unit);
+  if (Result.Planned && IsAmbiguous && haveMoved(V, Unit))
+    Result.Note = say(V, VerdictKind::Note, Reason::StaticLocalAmbiguous,
+                      "is one of several statics with this name in its "
+                      "function: each is taken for the one that had its place");
   return Result;
 }
 
