@@ -159,9 +159,9 @@ static bool mayHaveCopies(StringRef Symbol, const UnitCase &Unit) {
   const CompiledFunction *F = Unit.New.findFunction(Symbol);
   if (!F)
     return false;
-  const std::string Shared = sharedName(Symbol), Name = unqualified(F->Name);
+  const CopiedName Name(*F);
   return llvm::any_of(Unit.Built.details().InlinedCopies, [&](const auto &I) {
-    return I.Function == Name || sharedName(I.Function) == Shared;
+    return Name.isMeantBy(I.Function);
   });
 }
 

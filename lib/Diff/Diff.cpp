@@ -105,6 +105,7 @@ static llvm::Expected<std::vector<std::string>>
 leftBehind(const CompiledFunction &F, llvm::ArrayRef<UnitChange> Changes,
            const ProgramView &Program) {
   std::vector<std::string> Paths;
+  const CopiedName Name(F);
   for (const ImageUnit &U : Program.units()) {
     auto IsThis = [&](const UnitChange &C) { return C.Built == &U; };
     auto IsHere = [&](const ImageSource &S) { return S.Path == F.Place.File; };
@@ -115,8 +116,7 @@ leftBehind(const CompiledFunction &F, llvm::ArrayRef<UnitChange> Changes,
     if (!Details)
       return Details.takeError();
     if (llvm::any_of((*Details)->InlinedCopies, [&](const auto &Copy) {
-          return sharedName(Copy.Function) == sharedName(F.Symbol) ||
-                 Copy.Function == unqualified(F.Name);
+          return Name.isMeantBy(Copy.Function);
         }))
       Paths.push_back(llvm::sys::path::filename(U.Path).str());
   }
@@ -161,12 +161,13 @@ verdictOnSwapped(const CompiledFunction &F, const Unit &U,
     V.Code = Reason::ConstructorNotRun;
     V.Message = "is not run again";
   }
-  if (F.Place.File == U.Change->New->Path && F.Linkage != SymbolLinkage::Inline)
+  if (!IsEdited || (F.Place.File == U.Change->New->Path &&
+                    F.Linkage != SymbolLinkage::Inline))
     return std::optional<Verdict>(std::move(V));
   auto Paths = leftBehind(F, Changes, Program);
   if (!Paths)
     return Paths.takeError();
-  if (!Paths->empty() && IsEdited) {
+  if (!Paths->empty()) {
     V.Kind = VerdictKind::Partial;
     V.Code = Reason::InlinedElsewhere;
     V.Message =

@@ -5,6 +5,7 @@
 // not sure it returns several answers, and the caller refuses.
 
 #include "Diff/ProgramView.h"
+#include "Diff/Judge.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Demangle/Demangle.h"
 #include "llvm/Support/Path.h"
@@ -31,8 +32,9 @@ static std::optional<std::string> constructorName(StringRef Symbol) {
   return llvm::demangle(Symbol);
 }
 
+static constexpr StringRef Tag = "B5cxx11";
+
 std::string hotjit::withoutTags(StringRef Symbol) {
-  static constexpr StringRef Tag = "B5cxx11";
   std::string Result;
   for (size_t At; (At = Symbol.find(Tag)) != StringRef::npos;) {
     Result += Symbol.take_front(At);
@@ -48,6 +50,19 @@ std::string hotjit::sharedName(StringRef Symbol) {
 bool hotjit::areVariants(StringRef A, StringRef B) {
   std::optional<std::string> NameOfA = constructorName(A);
   return NameOfA && NameOfA == constructorName(B);
+}
+
+CopiedName::CopiedName(const CompiledFunction &F)
+    : Symbol(F.Symbol), Shared(sharedName(F.Symbol)),
+      Unqualified(unqualified(F.Name)),
+      IsConstructor(constructorName(F.Symbol).has_value()) {}
+
+bool CopiedName::isMeantBy(StringRef Name) const {
+  if (Name == Symbol || Name == Shared || Name == Unqualified)
+    return true;
+  if (IsConstructor)
+    return constructorName(Name) == Shared;
+  return Name.contains(Tag) && withoutTags(Name) == Shared;
 }
 
 /// Optimized code lists a function static once per inlined copy of its

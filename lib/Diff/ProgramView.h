@@ -52,6 +52,19 @@ std::string sharedName(llvm::StringRef Symbol);
 /// Whether both are constructors, or both destructors, of one class.
 bool areVariants(llvm::StringRef A, llvm::StringRef B);
 
+/// The names by which debug info may mean a function where it lists inlined
+/// copies. Units have tens of thousands of those.
+class CopiedName {
+public:
+  explicit CopiedName(const CompiledFunction &F);
+  bool isMeantBy(llvm::StringRef Name) const;
+
+private:
+  llvm::StringRef Symbol;
+  std::string Shared, Unqualified;
+  bool IsConstructor;
+};
+
 /// One unit of the program, indexed by the names that compiled units use.
 class BuiltUnit {
 public:
