@@ -290,30 +290,36 @@ static bool isAmbiguousStatic(const CompiledVariable &V, const UnitCase &Unit) {
                                  Unit.Built.variables(V).size() > 1);
 }
 
-/// If there are as many of them as ever, and none is another than the one in
-/// its place, their order does. Null: it does not.
-static const ImageVariable *findInOrder(const CompiledVariable &V,
-                                        const UnitCase &Unit) {
+/// Whether there are as many of them as ever, and none is another than the one
+/// in its place.
+static bool areInOrder(const CompiledVariable &V, const UnitCase &Unit) {
+  auto IsSame = [](const CompiledVariable *A, const CompiledVariable *B) {
+    return sameType(*A, *B) && A->Initializer == B->Initializer &&
+           A->Symbol == B->Symbol && B->Guard.empty() && !B->ThreadLocal;
+  };
+  auto IsOnLineOf = [](const CompiledVariable *A, const CompiledVariable *B) {
+    return A->Place.Line == B->Place.Line;
+  };
   std::vector<const CompiledVariable *> Old = namesakes(V, Unit.Old);
   std::vector<const CompiledVariable *> New = namesakes(V, Unit.New);
+  return llvm::equal(Old, New, IsSame) &&
+         std::adjacent_find(Old.begin(), Old.end(), IsOnLineOf) == Old.end() &&
+         std::adjacent_find(New.begin(), New.end(), IsOnLineOf) == New.end();
+}
+
+/// Then their order tells which of the program's V is. Null: it does not.
+static const ImageVariable *findInOrder(const CompiledVariable &V,
+                                        const UnitCase &Unit) {
+  std::vector<const CompiledVariable *> New = namesakes(V, Unit.New);
   std::vector<const ImageVariable *> Places = Unit.Built.variables(V);
-  if (Old.size() != New.size() || Old.size() != Places.size())
+  if (!areInOrder(V, Unit) || New.size() != Places.size())
     return nullptr;
   llvm::sort(Places, [](auto *A, auto *B) { return A->Line < B->Line; });
-  const ImageVariable *Found = nullptr;
-  for (size_t I = 0; I < New.size(); ++I) {
-    bool IsOnOneLine = I > 0 && (Old[I]->Place.Line == Old[I - 1]->Place.Line ||
-                                 New[I]->Place.Line == New[I - 1]->Place.Line ||
-                                 Places[I]->Line == Places[I - 1]->Line);
-    if (IsOnOneLine || !sameType(*Old[I], *New[I]) ||
-        Old[I]->Initializer != New[I]->Initializer ||
-        Old[I]->Symbol != New[I]->Symbol || !New[I]->Guard.empty() ||
-        New[I]->ThreadLocal)
+  for (size_t I = 1; I < Places.size(); ++I)
+    if (Places[I]->Line == Places[I - 1]->Line)
       return nullptr;
-    if (New[I] == &V)
-      Found = Places[I];
-  }
-  return Found;
+  auto Found = llvm::find(New, &V);
+  return Found == New.end() ? nullptr : Places[Found - New.begin()];
 }
 
 /// Whether one of them stands further from the beginning of its function, or
@@ -498,10 +504,19 @@ static Placement refuseAmbiguousStatic(const CompiledVariable &V) {
                  "restart to apply");
 }
 
+/// What an edit created is known by its symbol, and symbols are numbered.
+static bool isMistakable(const CompiledVariable &V, const UnitCase &Unit) {
+  return !V.Function.empty() &&
+         (namesakes(V, Unit.Old).size() > 1 ||
+          namesakes(V, Unit.New).size() > 1) &&
+         !areInOrder(V, Unit);
+}
+
 static Placement placeThreadLocal(const CompiledVariable &V,
                                   const UnitCase &Unit) {
   if (const Adopted::Variable *Before = createdBefore(V, Unit))
-    return bindToAdded(V, *Before);
+    return isMistakable(V, Unit) ? refuseAmbiguousStatic(V)
+                                 : bindToAdded(V, *Before);
   if (isAmbiguousStatic(V, Unit))
     return refuseAmbiguousStatic(V);
   std::vector<const ImageVariable *> Places = Unit.Built.variables(V);
@@ -594,7 +609,8 @@ static Placement makeAnew(const CompiledVariable &V, const UnitCase &Unit) {
 
 static Placement placeLive(const CompiledVariable &V, const UnitCase &Unit) {
   if (const Adopted::Variable *Before = createdBefore(V, Unit))
-    return bindToAdded(V, *Before);
+    return isMistakable(V, Unit) ? refuseAmbiguousStatic(V)
+                                 : bindToAdded(V, *Before);
   std::vector<const ImageVariable *> Places = Unit.Built.variables(V);
   bool IsAmbiguous = isAmbiguousStatic(V, Unit);
   if (IsAmbiguous) {
