@@ -120,8 +120,9 @@ void CompilerGuard::sayWhere() {
 bool CompilerGuard::take(int Signal, const siginfo_t &Info, void *Context) {
   bool IsInside = isOwnCode(ProgramAddr(pcOf(Context)));
   if (CompilerWatch::isInterrupt(Signal, Info)) {
-    // It comes again until it finds us here.
-    if (!IsInside || IsSaying || IsTryingMalloc)
+    // It comes again until it finds us here, and once more perhaps before the
+    // watch knows that it did.
+    if (!IsInside || WasInterrupted || IsSaying || IsTryingMalloc)
       return true;
     WasInterrupted = true;
     sayWhere();
