@@ -32,13 +32,13 @@ static std::optional<std::string> constructorName(StringRef Symbol) {
   return llvm::demangle(Symbol);
 }
 
-static constexpr StringRef Tag = "B5cxx11";
+static constexpr StringRef AbiTag = "B5cxx11";
 
 std::string hotjit::withoutTags(StringRef Symbol) {
   std::string Result;
-  for (size_t At; (At = Symbol.find(Tag)) != StringRef::npos;) {
+  for (size_t At; (At = Symbol.find(AbiTag)) != StringRef::npos;) {
     Result += Symbol.take_front(At);
-    Symbol = Symbol.drop_front(At + Tag.size());
+    Symbol = Symbol.drop_front(At + AbiTag.size());
   }
   return Result + Symbol.str();
 }
@@ -62,7 +62,7 @@ bool CopiedName::isMeantBy(StringRef Name) const {
     return true;
   if (IsConstructor)
     return constructorName(Name) == Shared;
-  return Name.contains(Tag) && withoutTags(Name) == Shared;
+  return Name.contains(AbiTag) && withoutTags(Name) == Shared;
 }
 
 /// Optimized code lists a function static once per inlined copy of its

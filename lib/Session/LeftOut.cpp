@@ -37,7 +37,7 @@ static bool isSame(const std::shared_ptr<const SourceText> &A,
 }
 
 /// What A ended with, for the attempts after it.
-void Session::remember(Attempt &A, const Event &End) {
+void Session::remember(const Attempt &A, const Event &End) {
   if (End.What == Event::Kind::Failed && !isDeclined(End))
     return; // Superseded: the next attempt takes everything over.
   // Saved meanwhile as they are live, they are no part of A.
@@ -148,7 +148,7 @@ bool Session::failsAnew(const Attempt &A) const {
 void Session::leaveOutProblems(Attempt &A) {
   std::set<std::string> Files;
   for (const UnitWork &W : A.Work)
-    if (Units[W.Unit].Problem || commandProblem(W.Unit))
+    if (problemOf(W.Unit))
       copy_if(A.Files, std::inserter(Files, Files.end()),
               [&](const std::string &File) { return reads(W.Unit, File); });
   Files = together(A, std::move(Files));

@@ -396,13 +396,15 @@ void Session::tryAgain() {
   TriedAgain = Was.Interval;
 }
 
-/// Functions of units that no edit can reach.
+/// Why no edit can reach the unit, if none can.
+std::optional<Verdict> Session::problemOf(size_t Unit) const {
+  return Units[Unit].Problem ? Units[Unit].Problem : commandProblem(Unit);
+}
+
 std::vector<Verdict> Session::problemsOf(const Attempt &A) const {
   std::vector<Verdict> Problems;
   for (const UnitWork &W : A.Work)
-    if (Units[W.Unit].Problem)
-      Problems.push_back(*Units[W.Unit].Problem);
-    else if (std::optional<Verdict> Problem = commandProblem(W.Unit))
+    if (std::optional<Verdict> Problem = problemOf(W.Unit))
       Problems.push_back(std::move(*Problem));
   return Problems;
 }

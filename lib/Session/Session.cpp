@@ -171,9 +171,7 @@ std::vector<size_t>
 Session::unitsToCompile(const std::set<std::string> &Dirty) const {
   std::vector<size_t> Result;
   for (size_t I = 0; I != Units.size(); ++I)
-    if (hasOtherCommand(I) || any_of(Dirty, [&](const std::string &File) {
-          return Units[I].Unit.Path == File || Units[I].Files.count(File);
-        }))
+    if (any_of(Dirty, [&](const std::string &File) { return reads(I, File); }))
       Result.push_back(I);
   // What the program has closed need not change; opened again, it is looked at.
   if (any_of(Result, [&](size_t I) { return !Units[I].Closed; }))
@@ -239,7 +237,7 @@ std::string Session::onlyEdited(const std::set<std::string> &Files,
                                 size_t Unit) const {
   std::string Edited;
   for (const std::string &File : Files) {
-    if (Units[Unit].Unit.Path != File && !Units[Unit].Files.count(File))
+    if (!reads(Unit, File))
       continue;
     if (!Edited.empty())
       return "";

@@ -244,7 +244,7 @@ private:
                               llvm::StringRef Symbol);
 
   // What was refused does not hold up what is saved later, in LeftOut.cpp.
-  void remember(Attempt &A, const Event &End);
+  void remember(const Attempt &A, const Event &End);
   std::set<std::string> savedSince(const Attempt &A) const;
   std::shared_ptr<CompiledUnit> triedBefore(const Attempt &A,
                                             const UnitWork &W) const;
@@ -273,6 +273,7 @@ private:
   void tryAgain();
   Event refuse(Attempt &A, std::vector<Verdict> Verdicts);
   Event fail(Attempt &A, std::string Stage, std::string Message);
+  std::optional<Verdict> problemOf(size_t Unit) const;
   std::vector<Verdict> problemsOf(const Attempt &A) const;
   std::vector<Verdict> otherHeadersOf(const Attempt &A) const;
   void adopt(const Plan &P, const StagedGeneration &Staged, Live &Next) const;
